@@ -1,5 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
+/** The packages whose tests want a database: a Postgres is started for them, once a run. */
+const withDatabase = ['packages/{db,postgres,dev-env}', 'apps/{api,edge,platform}'].map(
+  (folder) => `${folder}/src/**/*.test.ts`,
+);
+const startPostgres = ['packages/postgres/src/vitest-global-setup.ts'];
+
 export default defineConfig({
   test: {
     projects: [
@@ -7,8 +13,17 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{apps,packages}/*/src/**/*.test.ts', 'scripts/**/*.test.ts'],
-          globalSetup: ['packages/postgres/src/vitest-global-setup.ts'],
+          exclude: [...withDatabase, '**/node_modules/**'],
           testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'database',
+          include: withDatabase,
+          globalSetup: startPostgres,
+          testTimeout: 60_000,
           hookTimeout: 60_000,
         },
       },
@@ -16,7 +31,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['e2e/**/*.test.ts'],
-          globalSetup: ['packages/postgres/src/vitest-global-setup.ts'],
+          globalSetup: startPostgres,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

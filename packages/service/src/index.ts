@@ -1,0 +1,15 @@
+export { monotonicMs } from './clock.ts';
+export {
+  ConfigError,
+  type Environment,
+  readBoolean,
+  readChoice,
+  readHostName,
+  readInteger,
+  readOptional,
+  readPort,
+  readText,
+} from './environment.ts';
+export { type IdPrefix, idTimeSeconds, isId, newId } from './id.ts';
+export { createLogger, type Logger, type LogLevel } from './logger.ts';
+export { type ReadyMessage, runProcess, startFailure } from './process-life.ts';
