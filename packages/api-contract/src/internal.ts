@@ -1,0 +1,256 @@
+/**
+ * The internal routes: what edges and the dashboard ask of the API, over JSON, on a listener of its own.
+ * Each caller sends `authorization: Bearer <node credential>`. Unknown fields are ignored on both sides,
+ * so that an edge and an API one minor version apart understand each other.
+ *
+ * While the database is away every route that needs it answers 503 with `retry-after` (at most 2 seconds).
+ */
+import { z } from 'zod';
+
+const id = z.string().min(1).max(128);
+const isoTime = z.iso.datetime();
+const counter = z.int().nonnegative();
+
+/** An error of the catalogue in `packages/errors`: the code and what fills its text. */
+export const refusalError = z.object({
+  code: z.int(),
+  details: z.record(z.string(), z.union([z.string(), z.number()])),
+});
+export type RefusalError = z.infer<typeof refusalError>;
+
+/** A key with which every edge signs and checks bind tokens. Newest first in a list; the first one signs. */
+export const bindKey = z.object({ id, secret: z.base64(), createdAt: isoTime });
+export type BindKey = z.infer<typeof bindKey>;
+
+export const helloRequest = z.object({
+  nodeId: id,
+  epoch: id,
+  kind: z.literal('edge'),
+  version: z.string().max(64),
+});
+export const helloResponse = z.object({
+  serverTime: isoTime,
+  bindKeys: z.array(bindKey),
+  baseDomain: z.string(),
+});
+export type HelloRequest = z.infer<typeof helloRequest>;
+export type HelloResponse = z.infer<typeof helloResponse>;
+
+/** What an edge may let one authtoken do. Kept by the edge under `tokenHash`, good for 24 h while the API is away. */
+export const grant = z.object({
+  credentialId: id,
+  /** SHA-256 of the authtoken, lower-case hex. */
+  tokenHash: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Grows with every change of the credential or its account. */
+  version: z.int(),
+  account: z.object({ id, name: z.string(), plan: z.string() }),
+  /** `bind:…` rules; empty means everything. The API checks them on each bind. */
+  acl: z.array(z.string()),
+  limits: z.object({
+    sessions: z.int().positive(),
+    endpointsPerSession: z.int().positive(),
+    streamsPerSession: z.int().positive(),
+  }),
+});
+export type Grant = z.infer<typeof grant>;
+
+export const agentFacts = z.object({
+  version: z.string().max(256),
+  os: z.string().max(256),
+  arch: z.string().max(256),
+  clientType: z.string().max(256),
+  userAgent: z.string().max(1024),
+});
+export type AgentFacts = z.infer<typeof agentFacts>;
+
+export const authorizeSessionRequest = z.object({
+  nodeId: id,
+  /** As the agent sent it; whatever its form is. */
+  token: z.string().max(4096),
+  clientIp: z.string().max(64),
+  agent: agentFacts,
+});
+export const authorizeSessionResponse = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('granted'), grant }),
+  z.object({ kind: z.literal('refused'), error: refusalError }),
+]);
+export type AuthorizeSessionRequest = z.infer<typeof authorizeSessionRequest>;
+export type AuthorizeSessionResponse = z.infer<typeof authorizeSessionResponse>;
+
+export const bindProto = z.enum(['http', 'https', 'tls', 'tcp']);
+export type BindProto = z.infer<typeof bindProto>;
+
+export const wantedName = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('host'), host: z.string().max(1024) }),
+  z.object({ kind: z.literal('random') }),
+  z.object({ kind: z.literal('port'), port: z.number() }),
+  z.object({ kind: z.literal('any-port') }),
+]);
+export type WantedName = z.infer<typeof wantedName>;
+
+export const authorizeBindRequest = z.object({
+  nodeId: id,
+  accountId: id,
+  credentialId: id,
+  proto: bindProto,
+  wanted: wantedName,
+});
+export const authorizeBindResponse = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('granted'),
+    /** Lower case, without dot or port at the end; null for TCP. */
+    host: z.string().nullable(),
+    /** The port that was asked for; null when any will do. */
+    port: z.int().nullable(),
+    reservedDomainId: z.string().nullable(),
+    /** For `any-port`: ports that rest for another account. */
+    avoidPorts: z.array(z.int()).default([]),
+  }),
+  z.object({ kind: z.literal('refused'), error: refusalError }),
+]);
+export type AuthorizeBindRequest = z.infer<typeof authorizeBindRequest>;
+export type AuthorizeBindResponse = z.infer<typeof authorizeBindResponse>;
+
+/** Who owns a host by reservation: asked before a certificate is made for a host that is not live. */
+export const lookupDomainRequest = z.object({ nodeId: id, host: z.string().max(1024) });
+export const lookupDomainResponse = z.object({ reserved: z.boolean(), accountId: z.string().nullable() });
+export type LookupDomainRequest = z.infer<typeof lookupDomainRequest>;
+export type LookupDomainResponse = z.infer<typeof lookupDomainResponse>;
+
+/** One line of `GET /internal/v1/changes?nodeId=&epoch=` (ndjson). A hint only: the truth is `grants/reconcile`. */
+export const change = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('grant-revoked'), credentialId: id }),
+  z.object({ kind: z.literal('grant-changed'), credentialId: id }),
+  z.object({ kind: z.literal('domain-changed'), host: z.string(), accountId: z.string().nullable() }),
+  z.object({ kind: z.literal('stop-session'), sessionId: id, message: z.string() }),
+  z.object({ kind: z.literal('bind-keys'), keys: z.array(bindKey) }),
+  z.object({ kind: z.literal('ping') }),
+]);
+export type Change = z.infer<typeof change>;
+
+export const reconcileRequest = z.object({
+  nodeId: id,
+  grants: z.array(z.object({ credentialId: id, version: z.int() })).max(10_000),
+});
+export const reconcileResponse = z.object({
+  /** Credentials whose sessions must end. */
+  gone: z.array(id),
+  /** Grants that are newer than the one the edge named. */
+  changed: z.array(grant),
+});
+export type ReconcileRequest = z.infer<typeof reconcileRequest>;
+export type ReconcileResponse = z.infer<typeof reconcileResponse>;
+
+/** Traffic of one endpoint in one minute since the last report (not a running total). */
+export const usageRow = z.object({
+  accountId: id,
+  endpointId: id,
+  url: z.string().max(1024),
+  /** Start of the minute. */
+  minute: isoTime,
+  requests: counter,
+  connections: counter,
+  /** From visitors to the upstream. */
+  bytesIn: counter,
+  /** From the upstream to visitors. */
+  bytesOut: counter,
+  errors: counter,
+});
+export type UsageRow = z.infer<typeof usageRow>;
+
+export const usageRequest = z.object({
+  nodeId: id,
+  epoch: id,
+  /** Grows by one a report; a report with a seq that was counted before changes nothing. */
+  seq: counter,
+  rows: z.array(usageRow).max(2_000),
+});
+export type UsageRequest = z.infer<typeof usageRequest>;
+
+export const batchResponse = z.object({ accepted: z.literal(true), duplicate: z.boolean() });
+export type BatchResponse = z.infer<typeof batchResponse>;
+
+export const eventType = z.enum([
+  'agent_session_start.v0',
+  'agent_session_stop.v0',
+  'agent_session_refused.v0',
+  'endpoint_start.v0',
+  'endpoint_stop.v0',
+]);
+export type EventType = z.infer<typeof eventType>;
+
+export const lifecycleEvent = z.object({
+  /** `ev_…`: an event that comes twice counts once. */
+  id,
+  type: eventType,
+  at: isoTime,
+  /** Null when a refused token belongs to no account. */
+  accountId: id.nullable(),
+  /** Flat facts for people: sessionId, endpointId, url, ip, agentVersion, reason, errorCode … Never a secret. */
+  object: z.record(z.string(), z.json()),
+});
+export type LifecycleEvent = z.infer<typeof lifecycleEvent>;
+
+export const eventsRequest = z.object({
+  nodeId: id,
+  epoch: id,
+  /** Counted apart from the seq of usage reports. */
+  seq: counter,
+  events: z.array(lifecycleEvent).max(1_000),
+});
+export type EventsRequest = z.infer<typeof eventsRequest>;
+
+export const issuingRequest = z.object({ nodeId: id, publicKeyPem: z.string().max(4096) });
+export const issuingResponse = z.object({ chainPem: z.string(), rootPem: z.string(), notAfter: isoTime });
+export type IssuingRequest = z.infer<typeof issuingRequest>;
+export type IssuingResponse = z.infer<typeof issuingResponse>;
+
+/** Values of the live keys in the registry (JSON text). Written by edges, read by the API for its lists. */
+export const liveSession = z.object({
+  sessionId: id,
+  accountId: id,
+  credentialId: id,
+  agentVersion: z.string(),
+  os: z.string(),
+  arch: z.string(),
+  clientType: z.string(),
+  userAgent: z.string(),
+  transport: z.string(),
+  ip: z.string(),
+  region: z.string(),
+  startedAt: isoTime,
+  metadata: z.string(),
+  nodeId: id,
+  clientId: z.string(),
+});
+export type LiveSession = z.infer<typeof liveSession>;
+
+export const liveClaim = z.object({
+  endpointId: id,
+  accountId: id,
+  sessionId: id,
+  nodeId: id,
+  url: z.string(),
+  proto: bindProto,
+  name: z.string(),
+  metadata: z.string(),
+  forwardsTo: z.string(),
+  startedAt: isoTime,
+  bindId: z.string(),
+});
+export type LiveClaim = z.infer<typeof liveClaim>;
+
+export const internalPaths = {
+  hello: '/internal/v1/nodes/hello',
+  authorizeSession: '/internal/v1/sessions/authorize',
+  authorizeBind: '/internal/v1/binds/authorize',
+  lookupDomain: '/internal/v1/domains/lookup',
+  changes: '/internal/v1/changes',
+  reconcile: '/internal/v1/grants/reconcile',
+  usage: '/internal/v1/usage',
+  events: '/internal/v1/events',
+  issuing: '/internal/v1/pki/issuing',
+  registry: '/internal/v1/registry',
+} as const;
+
+export { InternalApiError, InternalClient, type InternalClientOptions } from './internal-client.ts';
