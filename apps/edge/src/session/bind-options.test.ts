@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { hashOptions, honouredOptions } from './bind-options.ts';
+
+/** All options of a classic http bind, none of them asked for, as the Rust core sends them. */
+const untouched = {
+  Domain: 'a.test',
+  Hostname: '',
+  Auth: '',
+  Subdomain: '',
+  HostHeaderRewrite: false,
+  LocalUrlScheme: null,
+  ProxyProto: 0,
+  Compression: null,
+  BasicAuth: null,
+  RequestHeaders: null,
+  TrafficPolicy: null,
+};
+
+describe('bind options', () => {
+  it('takes a bind that asks for nothing', () => {
+    expect(honouredOptions(untouched)).toEqual({ proxyProtocol: 0 });
+    expect(honouredOptions({ URL: 'https://', ProxyProto: '' })).toEqual({ proxyProtocol: 0 });
+  });
+
+  it('honours the PROXY protocol', () => {
+    expect(honouredOptions({ ProxyProto: 1 })).toEqual({ proxyProtocol: 1 });
+    expect(honouredOptions({ proxyproto: 2 })).toEqual({ proxyProtocol: 2 });
+  });
+
+  it.each([
+    ['Compression', {}],
+    ['CircuitBreaker', { error_threshold: 0.5 }],
+    ['IPRestriction', { allow_cidrs: ['10.0.0.0/8'] }],
+    ['BasicAuth', { credentials: [{ username: 'u', cleartext_password: 'p' }] }],
+    ['Auth', 'u:p'],
+    ['OAuth', { provider: 'x' }],
+    ['OIDC', { issuer_url: 'x' }],
+    ['WebhookVerification', { provider: 'github', secret: 's' }],
+    ['MutualTLSCA', { mutual_tls_ca: 'x' }],
+    ['MutualTLSAtEdge', { mutual_tls_ca: 'x' }],
+    ['TLSTermination', {}],
+    ['RequestHeaders', { add: ['host:localhost'] }],
+    ['ResponseHeaders', { remove: ['x'] }],
+    ['WebsocketTCPConverter', {}],
+    ['UserAgentFilter', { allow: ['^a'] }],
+    ['TrafficPolicy', '{"on_http_request":[]}'],
+    ['Policy', {}],
+    ['HostHeaderRewrite', true],
+    ['ProxyProto', 3],
+    ['SomethingNew', true],
+  ])('refuses %s by its name', (name, value) => {
+    expect(() => honouredOptions({ ...untouched, [name]: value })).toThrow(expect.objectContaining({ code: 310 }));
+    expect(() => honouredOptions({ [name]: value })).toThrow(name);
+  });
+
+  it('hashes what is asked for, not how it is spelled', () => {
+    const hash = hashOptions({ ...untouched, ProxyProto: 2 });
+    expect(hashOptions({ ProxyProto: 2 })).toBe(hash);
+    expect(hashOptions({ proxyProto: 2, Hostname: 'resolved.test', LocalURLScheme: '' })).toBe(hash);
+    expect(hashOptions({ ProxyProto: 1 })).not.toBe(hash);
+    expect(hashOptions({ BasicAuth: { credentials: [] }, ProxyProto: 2 })).not.toBe(hash);
+    expect(hashOptions({ A: { x: 1, y: 2 } })).toBe(hashOptions({ a: { y: 2, x: 1, z: null } }));
+  });
+});
