@@ -1,0 +1,130 @@
+import { type Change, InternalApiError, type InternalClient } from '@portico/api-contract/internal';
+import type { Logger } from '@portico/service';
+import type { KeyRing } from '../session/key-ring.ts';
+import { Backoff, pause } from './backoff.ts';
+import type { Grants } from './grants.ts';
+
+/**
+ * The standing line to the API: says hello, takes the signing keys, listens to changes, and reconciles the grants
+ * on every (re)connect and every `reconcileMs`. Comes back by itself for as long as it is open.
+ */
+export class ControlLink {
+  readonly #client: InternalClient;
+  readonly #identity: { nodeId: string; epoch: string; version: string };
+  readonly #keys: KeyRing;
+  readonly #grants: Grants;
+  readonly #log: Logger;
+  readonly #reconcileMs: number;
+  readonly #onChange: (change: Change) => void;
+  readonly #onUp: () => void;
+  readonly #closing = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | null = null;
+  #up = false;
+
+  constructor(options: {
+    client: InternalClient;
+    identity: { nodeId: string; epoch: string; version: string };
+    keys: KeyRing;
+    grants: Grants;
+    log: Logger;
+    reconcileMs: number;
+    /** Changes that concern sessions and domains; grants and keys are dealt with here. */
+    onChange: (change: Change) => void;
+    /** The stream is open and the grants are reconciled. */
+    onUp: () => void;
+  }) {
+    this.#client = options.client;
+    this.#identity = options.identity;
+    this.#keys = options.keys;
+    this.#grants = options.grants;
+    this.#log = options.log;
+    this.#reconcileMs = options.reconcileMs;
+    this.#onChange = options.onChange;
+    this.#onUp = options.onUp;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+    this.#timer = setInterval(() => void this.#reconcile(), this.#reconcileMs);
+    this.#timer.unref();
+  }
+
+  /** Whether the changes stream stands: the API is there and nothing is missed. */
+  get up(): boolean {
+    return this.#up;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    if (this.#timer !== null) clearInterval(this.#timer);
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    const backoff = new Backoff();
+    let lastFault = '';
+    while (!signal.aborted) {
+      try {
+        const hello = await this.#client.hello({ ...this.#identity, kind: 'edge' });
+        this.#takeKeys(hello.bindKeys);
+        const { nodeId, epoch } = this.#identity;
+        // The stream first, then the question: what changes in between comes on the stream.
+        const opened = () => {
+          lastFault = '';
+          backoff.reset();
+          void this.#cameUp();
+        };
+        for await (const change of this.#client.changes({ nodeId, epoch, signal, onOpen: opened })) this.#apply(change);
+        if (!signal.aborted) lastFault = this.#report(lastFault, 'the API closed the changes stream');
+      } catch (error) {
+        lastFault = this.#report(lastFault, error instanceof Error ? error.message : String(error));
+      }
+      this.#up = false;
+      await pause(backoff.nextMs(), signal);
+    }
+  }
+
+  /** The same fault is one line, not one a second. */
+  #report(lastFault: string, fault: string): string {
+    if (fault !== lastFault) this.#log.warn({ fault }, 'the API is away');
+    return fault;
+  }
+
+  async #cameUp(): Promise<void> {
+    if (!(await this.#reconcile())) return;
+    this.#up = true;
+    this.#log.info('connected to the API');
+    this.#onUp();
+  }
+
+  async #reconcile(): Promise<boolean> {
+    if (this.#closing.signal.aborted) return false;
+    try {
+      await this.#grants.reconcile();
+      return true;
+    } catch (error) {
+      if (!(error instanceof InternalApiError)) throw error;
+      this.#log.debug({ err: error }, 'reconciling the grants failed');
+      return false;
+    }
+  }
+
+  #apply(change: Change): void {
+    if (change.kind === 'bind-keys') this.#takeKeys(change.keys);
+    else if (change.kind === 'grant-revoked') this.#grants.revoke(change.credentialId);
+    else if (change.kind === 'grant-changed') void this.#reconcile();
+    else this.#onChange(change);
+  }
+
+  #takeKeys(keys: readonly { id: string; secret: string; createdAt: string }[]): void {
+    this.#keys.replace(
+      keys.map((key) => ({
+        id: key.id,
+        secret: Buffer.from(key.secret, 'base64'),
+        createdAt: Date.parse(key.createdAt),
+      })),
+    );
+  }
+}
