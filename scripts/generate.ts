@@ -1,0 +1,63 @@
+/**
+ * Writes the files that are made from code: `node scripts/generate.ts`. `npm run check` fails when one is stale.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { catalogue } from '../packages/errors/src/index.ts';
+
+const root = join(import.meta.dirname, '..');
+
+interface Generated {
+  readonly path: string;
+  readonly content: string;
+}
+
+/** The paths of generated files whose content on disk is not what the code gives. */
+export function staleFiles(): string[] {
+  return generated()
+    .filter(({ path, content }) => !existsSync(join(root, path)) || readFileSync(join(root, path), 'utf8') !== content)
+    .map(({ path }) => path);
+}
+
+function generated(): Generated[] {
+  return [{ path: 'docs/errors.md', content: errorsPage() }];
+}
+
+function errorsPage(): string {
+  const families = {
+    caller: 'The caller was wrong',
+    offline: 'Nobody answers',
+    upstream: 'The upstream failed',
+    internal: 'Portico failed',
+  } as const;
+  const sections = Object.entries(families).map(([family, heading]) => {
+    const rows = Object.entries(catalogue)
+      .filter(([, entry]) => entry.family === family)
+      .map(
+        ([code, entry]) =>
+          `| ERR_NGROK_${code} | ${entry.status} | ${entry.title} | ${entry.owner.replaceAll('|', '\\|')} |`,
+      );
+    return [
+      `## ${heading}`,
+      '',
+      '| code | status | title | what the owner is told |',
+      '| --- | --- | --- | --- |',
+      ...rows,
+      '',
+    ].join('\n');
+  });
+  return [
+    '# Errors',
+    '',
+    'Made from `packages/errors/src/catalogue.ts` by `node scripts/generate.ts`; do not edit. `{name}` is filled in.',
+    '',
+    ...sections,
+  ].join('\n');
+}
+
+if (process.argv[1] === import.meta.filename) {
+  for (const { path, content } of generated()) {
+    writeFileSync(join(root, path), content);
+    process.stdout.write(`${path}\n`);
+  }
+}
