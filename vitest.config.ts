@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** The packages whose tests want a database: a Postgres is started for them, once a run. */
-const withDatabase = ['packages/{db,postgres,dev-env}', 'apps/{api,edge,platform}'].map(
+const withDatabase = ['packages/{db,postgres,dev-env}', 'apps/{api,edge}'].map(
   (folder) => `${folder}/src/**/*.test.ts`,
 );
 const startPostgres = ['packages/postgres/src/vitest-global-setup.ts'];
