@@ -1,0 +1,14 @@
+export {
+  type Authority,
+  checkIssuingCa,
+  createIssuingCa,
+  createRoot,
+  createUnconstrainedIssuingCa,
+  type IssuingCaRequest,
+} from './authority.ts';
+export { fingerprintSha256, parseFingerprint, renewAt } from './certificate-facts.ts';
+export { createKeyPair, type KeyPair, provePossession, verifyPossession } from './key-pair.ts';
+export { type IssuedLeaf, LeafIssuer, type LeafIssuerOptions } from './leaf-issuer.ts';
+export { loadOrCreateMasterKey, MasterKeyError } from './master-key.ts';
+export { type CertificateNames, PkiError } from './names.ts';
+export { rewrap, SealError, type Sealer, sealer } from './sealer.ts';
