@@ -1,3 +1,4 @@
+-- Ids sort by their bytes, whatever the database's collation is: lists are "newest first" by id.
 -- CreateSchema
 CREATE SCHEMA IF NOT EXISTS "public";
 
@@ -9,7 +10,7 @@ CREATE TYPE "node_kind" AS ENUM ('edge', 'dashboard');
 
 -- CreateTable
 CREATE TABLE "account" (
-    "id" TEXT NOT NULL,
+    "id" TEXT COLLATE "C" NOT NULL,
     "name" TEXT NOT NULL,
     "plan" TEXT NOT NULL DEFAULT 'self-hosted',
     "session_limit" INTEGER NOT NULL DEFAULT 1000,
@@ -24,7 +25,7 @@ CREATE TABLE "account" (
 
 -- CreateTable
 CREATE TABLE "user" (
-    "id" TEXT NOT NULL,
+    "id" TEXT COLLATE "C" NOT NULL,
     "email" TEXT NOT NULL,
     "name" TEXT NOT NULL,
     "password_hash" TEXT NOT NULL,
@@ -48,7 +49,7 @@ CREATE TABLE "membership" (
 
 -- CreateTable
 CREATE TABLE "credential" (
-    "id" TEXT NOT NULL,
+    "id" TEXT COLLATE "C" NOT NULL,
     "account_id" TEXT NOT NULL,
     "owner_id" TEXT,
     "description" TEXT NOT NULL DEFAULT '',
@@ -68,7 +69,7 @@ CREATE TABLE "credential" (
 
 -- CreateTable
 CREATE TABLE "api_key" (
-    "id" TEXT NOT NULL,
+    "id" TEXT COLLATE "C" NOT NULL,
     "account_id" TEXT NOT NULL,
     "owner_id" TEXT,
     "description" TEXT NOT NULL DEFAULT '',
@@ -85,7 +86,7 @@ CREATE TABLE "api_key" (
 
 -- CreateTable
 CREATE TABLE "reserved_domain" (
-    "id" TEXT NOT NULL,
+    "id" TEXT COLLATE "C" NOT NULL,
     "account_id" TEXT NOT NULL,
     "domain" TEXT NOT NULL,
     "description" TEXT NOT NULL DEFAULT '',
@@ -164,7 +165,7 @@ CREATE TABLE "batch_receipt" (
 
 -- CreateTable
 CREATE TABLE "lifecycle_event" (
-    "id" TEXT NOT NULL,
+    "id" TEXT COLLATE "C" NOT NULL,
     "type" TEXT NOT NULL,
     "at" TIMESTAMPTZ(3) NOT NULL,
     "account_id" TEXT,

@@ -1,0 +1,18 @@
+import type { Queries } from '../database.ts';
+import type { Account } from '../generated/client.ts';
+
+export type AccountRow = Account;
+
+export function findAccount(db: Queries, id: string): Promise<AccountRow | null> {
+  return db.account.findUnique({ where: { id } });
+}
+
+export function createAccount(db: Queries, fields: { id: string; name: string; createdAt: Date }): Promise<AccountRow> {
+  return db.account.create({ data: fields });
+}
+
+/** Suspends or brings back; edges fetch the account's grants anew because the version grows. */
+export async function setSuspended(db: Queries, id: string, suspendedAt: Date | null): Promise<boolean> {
+  const { count } = await db.account.updateMany({ where: { id }, data: { suspendedAt, version: { increment: 1 } } });
+  return count === 1;
+}
