@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** `ready.json` as scripts read it. */
+export interface Ready {
+  pid: number;
+  baseDomain: string;
+  http: { port: number };
+  https: { port: number };
+  connect: { host: string; port: number };
+  api: { url: string };
+  dashboard: { url: string };
+  caFile: string;
+  agentConfigFile: string;
+  account: { email: string; password: string };
+  authtoken: string;
+  apiKey: string;
+  pids: { postgres: number | null; api: number; edge: number; dashboard: number; agent: number };
+}
+
+export interface PlatformProcess {
+  readonly child: ChildProcess;
+  readonly dataDir: string;
+  readonly ready: Ready;
+  /** What it printed so far. */
+  output(): string;
+  /** The ready file as it is now. */
+  readReady(): Ready;
+  /** SIGTERM; resolves with the exit code. Keeps the data directory. */
+  stop(): Promise<number | null>;
+  /** stop(), then removes the data directory if this call made it. */
+  dispose(): Promise<void>;
+}
+
+export const checkout = join(import.meta.dirname, '../..');
+
+export const freePorts: Readonly<Record<string, string>> = {
+  PORTICO_HTTP_PORT: '0',
+  PORTICO_HTTPS_PORT: '0',
+  PORTICO_CONNECT_PORT: '0',
+  PORTICO_API_PORT: '0',
+  PORTICO_DASHBOARD_PORT: '0',
+  PORTICO_INTERNAL_PORT: '0',
+  PORTICO_TCP_PORTS: '0',
+};
+
+/** Starts the real platform as `npm start` does after the bootstrap, on free ports and a data directory of its own. */
+export async function startPlatformProcess(
+  options: { args?: readonly string[]; env?: NodeJS.ProcessEnv; dataDir?: string } = {},
+): Promise<PlatformProcess> {
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'portico-e2e-'));
+  const { child, output, exited } = spawnPlatform({ ...options, dataDir });
+  const readyFile = join(dataDir, 'ready.json');
+  const readReady = (): Ready => JSON.parse(readFileSync(readyFile, 'utf8'));
+  const deadline = performance.now() + 90_000;
+  while (!existsSync(readyFile)) {
+    const ended = await Promise.race([exited, new Promise<false>((resolve) => setTimeout(resolve, 50, false))]);
+    if (ended !== false) throw new Error(`the platform ended with ${ended.code ?? ended.signal}:\n${output()}`);
+    if (performance.now() > deadline) {
+      child.kill('SIGKILL');
+      throw new Error(`the platform did not serve in time:\n${output()}`);
+    }
+  }
+  const stop = async (): Promise<number | null> => {
+    child.kill('SIGTERM');
+    return (await exited).code;
+  };
+  return {
+    child,
+    dataDir,
+    ready: readReady(),
+    output,
+    readReady,
+    stop,
+    dispose: async () => {
+      await stop();
+      if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The same without waiting; for starts that are meant to fail. */
+export function spawnPlatform(options: { args?: readonly string[]; env?: NodeJS.ProcessEnv; dataDir: string }): {
+  child: ChildProcess;
+  output(): string;
+  exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+} {
+  const child = spawn(process.execPath, [join(checkout, 'apps/platform/src/main.ts'), ...(options.args ?? [])], {
+    env: { ...process.env, ...freePorts, PORTICO_DATA_DIR: options.dataDir, NO_COLOR: '1', ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  const exited = once(child, 'exit').then(([code, signal]) => ({
+    code: typeof code === 'number' ? code : null,
+    signal: signal ?? null,
+  }));
+  return { child, output: () => text, exited };
+}
