@@ -1,0 +1,634 @@
+import { randomBytes } from 'node:crypto';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type Clock, systemClock, type Timer } from './clock.ts';
+import { FrameDecoder } from './decode.ts';
+import { FrameError, MuxError, MuxOpenError } from './errors.ts';
+import { FrameFlag, HEARTBEAT_TYPE, STREAM_ID_MAX, TYPE_BYTES, WINDOW_BYTES, WINDOW_MAX } from './frame.ts';
+import { BEAT_BYTES, Heartbeat, type HeartbeatOptions } from './heartbeat.ts';
+import { Budget, clientLimits, type MuxLimits, serverLimits } from './limits.ts';
+import { Outbox } from './outbox.ts';
+import { type MuxStream, Stream, type StreamOwner } from './stream.ts';
+
+export type SessionEndKind =
+  | 'closed-by-us'
+  | 'peer-closed'
+  | 'heartbeat-lost'
+  | 'protocol-error'
+  | 'transport-error'
+  | 'go-away';
+
+/** Why a session ended. `code` is the one of the GOAWAY that was sent or received, else 0. */
+export interface SessionEnd {
+  readonly kind: SessionEndKind;
+  readonly code: number;
+  readonly message: string;
+}
+
+export interface MuxSessionOptions {
+  /** A connected socket (net or TLS). The session owns it from here and ends it. */
+  readonly transport: Duplex;
+  /** `client` opens odd ids from 3, `server` even ones from 2. */
+  readonly role: 'client' | 'server';
+  readonly limits?: Partial<MuxLimits>;
+  /** Without it no beats are sent; those of the peer are echoed always. */
+  readonly heartbeat?: HeartbeatOptions;
+  /** Whether the first beat goes at once (default: true for a client). Otherwise call `startHeartbeat`. */
+  readonly startBeating?: boolean;
+  /** A stream of the peer whose type has come. Set its handler here, or soon: until then its bytes are held. */
+  onStream(stream: MuxStream, type: number): void;
+  onGoAway?(code: number, text: string): void;
+  /** Exactly once, after every stream got `onReset`. */
+  onClose(end: SessionEnd): void;
+  /** The time from a beat to its echo. */
+  onLatency?(ms: number): void;
+  /** A handler threw: its stream was reset with code 2. Without this the error is thrown again, outside the session. */
+  onHandlerError?(error: unknown, stream: MuxStream): void;
+  readonly clock?: Clock;
+  readonly random?: (bytes: number) => Buffer;
+}
+
+/** How long the peer may take to close its side after our GOAWAY. */
+const LINGER_MS = 2_000;
+
+/** Ids that the Go client may have taken and not yet used: it numbers streams before it writes their SYN. */
+const SKIPPED_IDS_MAX = 128;
+
+/** Streams that we reset and whose late frames are ignored. */
+const RESET_IDS_MAX = 1_024;
+
+const TINY_DATA_BYTES = 8;
+
+/**
+ * Many streams over one connection. It reads as fast as the transport gives, whatever its streams do: a stream
+ * whose user does not ack merely gets no more window.
+ */
+export class MuxSession {
+  readonly #options: MuxSessionOptions;
+  readonly #transport: Duplex;
+  readonly #clock: Clock;
+  readonly #limits: MuxLimits;
+  readonly #decoder: FrameDecoder;
+  readonly #outbox: Outbox;
+  readonly #owner: StreamOwner;
+  readonly #streams = new Map<number, Stream>();
+  /** Closed on both sides, with bytes that their user has not acked. */
+  readonly #lingering = new Set<Stream>();
+  /** Streams that we reset, with the bytes that may still be on their way. */
+  readonly #resetIds = new Map<number, number>();
+  readonly #skippedIds = new Set<number>();
+  readonly #untyped = new Map<Stream, Buffer>();
+  readonly #budgets: { readonly [name in BudgetName]: Budget };
+
+  #isClosed = false;
+  #nextId: number;
+  #lastPeerId: number;
+  #localStreams = 0;
+  #peerStreams = 0;
+  #unackedAndQueuedBytes = 0;
+  #windowViolations = 0;
+
+  /** The stream and flags of the DATA frame that is being read. */
+  #current: Stream | null = null;
+  #currentFin = false;
+  #chunkBytes = 0;
+
+  #isAuthenticated: boolean;
+  #preAuthBytes = 0;
+  #preAuthStreams = 0;
+  #authTimer: Timer | null = null;
+  #untypedTimer: Timer | null = null;
+
+  #heartbeat: Heartbeat | null = null;
+  #peerBeats: Stream | null = null;
+  #latencyMs: number | null = null;
+  #lastHeardMs: number;
+
+  constructor(options: MuxSessionOptions) {
+    const { transport, role, clock = systemClock } = options;
+    this.#options = options;
+    this.#transport = transport;
+    this.#clock = clock;
+    this.#limits = { ...(role === 'server' ? serverLimits : clientLimits), ...options.limits };
+    this.#nextId = role === 'client' ? 3 : 2;
+    this.#lastPeerId = role === 'client' ? 0 : 1;
+    this.#isAuthenticated = role === 'client';
+    this.#lastHeardMs = clock.nowMs();
+    const now = this.#lastHeardMs;
+    const limits = this.#limits;
+    this.#budgets = {
+      opens: new Budget(limits.opens, now),
+      peerResets: new Budget(limits.peerResets, now),
+      unknownStreams: new Budget(limits.unknownStreams, now),
+      emptyData: new Budget(limits.emptyData, now),
+      tinyData: new Budget(limits.tinyData, now),
+      windowIncrements: new Budget(limits.windowIncrements, now),
+      unknownFrames: new Budget(limits.unknownFrames, now),
+      beats: new Budget(limits.beats, now),
+    };
+    const { windowIncrements } = this.#budgets;
+    this.#outbox = new Outbox(transport, (bytes) => windowIncrements.earn(4 + bytes / 16));
+    this.#owner = this.#makeOwner();
+    this.#decoder = new FrameDecoder({
+      onDataStart: (streamId, length, flags) => this.#onDataStart(streamId, length, flags),
+      onDataBytes: (piece) => this.#onDataBytes(piece),
+      onDataEnd: () => this.#onDataEnd(),
+      onRst: (streamId, code) => this.#onRst(streamId, code),
+      onWindowIncrement: (streamId, increment) => this.#onWindowIncrement(streamId, increment),
+      onGoAway: (_lastStreamId, code, text) => this.#onGoAway(code, text),
+      onUnknown: () => this.#spend('unknownFrames'),
+    });
+    if (!this.#isAuthenticated) {
+      this.#authTimer = clock.after(limits.authMs, () =>
+        this.#fail('protocol-error', MuxError.enhanceYourCalm, 'not authenticated in time'),
+      );
+    }
+    if (transport instanceof Socket) transport.setNoDelay(true);
+    transport.on('data', (chunk: Buffer) => this.#onChunk(chunk));
+    transport.on('end', () => this.#close({ kind: 'peer-closed', code: 0, message: 'the peer closed the connection' }));
+    transport.on('error', (error: Error) => this.#close({ kind: 'transport-error', code: 0, message: error.message }));
+    transport.on('close', () => this.#close({ kind: 'peer-closed', code: 0, message: 'the connection was closed' }));
+    if (options.startBeating ?? role === 'client') this.startHeartbeat();
+  }
+
+  /** Live streams of both sides, heartbeats apart. */
+  get openStreams(): number {
+    return this.#localStreams + this.#peerStreams;
+  }
+
+  /** Live streams that we opened, heartbeats apart. */
+  get localStreams(): number {
+    return this.#localStreams;
+  }
+
+  /** Received and not acked, queued to send, and framed but not yet taken by the kernel. */
+  get bufferedBytes(): number {
+    return this.#unackedAndQueuedBytes + this.#outbox.bytes;
+  }
+
+  /** From the last beat to its echo; null before the first. */
+  get latencyMs(): number | null {
+    return this.#latencyMs;
+  }
+
+  /** When the last byte came, on the session's clock. */
+  get lastHeardMs(): number {
+    return this.#lastHeardMs;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  get transport(): Duplex {
+    return this.#transport;
+  }
+
+  /**
+   * Opens a stream: SYN, type and all of `first` leave in one frame, as the Rust client demands (section 3,
+   * "Accept queue"). `first` may be up to a window less the type.
+   * @throws MuxOpenError when the session takes no further stream.
+   */
+  open(type: number, ...first: Uint8Array[]): MuxStream {
+    if (this.#isClosed) throw new MuxOpenError('session-closed');
+    if (type !== HEARTBEAT_TYPE && this.#localStreams >= this.#limits.localStreams) {
+      throw new MuxOpenError('stream-limit');
+    }
+    if (this.bufferedBytes > this.#limits.sessionBufferedBytes) throw new MuxOpenError('buffer-limit');
+    if (this.#nextId > STREAM_ID_MAX) throw new MuxOpenError('ids-exhausted');
+    let length = TYPE_BYTES;
+    for (const chunk of first) length += chunk.length;
+    if (length > WINDOW_BYTES) throw new RangeError(`the first message has ${length} bytes, more than a window`);
+    const stream = new Stream(this.#owner, this.#nextId, type, true, type === HEARTBEAT_TYPE);
+    this.#nextId += 2;
+    this.#streams.set(stream.id, stream);
+    if (!stream.isHeartbeat) this.#localStreams += 1;
+    this.#outbox.syn(stream, first);
+    return stream;
+  }
+
+  /** Begins to beat, once. Does nothing without `heartbeat` in the options. */
+  startHeartbeat(): void {
+    const options = this.#options.heartbeat;
+    if (options === undefined || this.#heartbeat !== null || this.#isClosed) return;
+    const stream = this.open(HEARTBEAT_TYPE);
+    const random = this.#options.random ?? randomBytes;
+    let heartbeat: Heartbeat | null = null;
+    stream.setHandler({
+      onData: (chunk) => {
+        stream.ack(chunk.length);
+        heartbeat?.receive(chunk.length);
+      },
+      onEnd: () => {},
+      onReset: () => {},
+      onWritable: () => {},
+    });
+    heartbeat = new Heartbeat(options, {
+      clock: this.#clock,
+      randomBeat: () => random(BEAT_BYTES),
+      send: (beat) => stream.write(beat),
+      onLatency: (ms) => {
+        this.#latencyMs = ms;
+        this.#options.onLatency?.(ms);
+      },
+      onLost: () => this.#fail('heartbeat-lost', MuxError.none, 'no echo of our heartbeat'),
+      isCongested: () => this.#outbox.isFull && this.#clock.nowMs() - this.#lastHeardMs < options.toleranceMs,
+    });
+    this.#heartbeat = heartbeat;
+  }
+
+  /** Beats at once, to see whether the peer is there: watch `lastHeardMs`. */
+  beatNow(): void {
+    this.#heartbeat?.beatNow();
+  }
+
+  /** The request of Auth is here: its answer may take as long as it takes, the other limits stay. */
+  authReceived(): void {
+    this.#authTimer?.cancel();
+    this.#authTimer = null;
+  }
+
+  /** Lifts the limits for peers that are not authenticated. */
+  setAuthenticated(): void {
+    this.authReceived();
+    this.#isAuthenticated = true;
+  }
+
+  /**
+   * Sends what is framed, GOAWAY, and closes. Draining comes before it and is the caller's: open no more streams,
+   * wait until `openStreams` is 0. Live streams are reset.
+   */
+  goAwayAndClose(code: number, text: string): void {
+    this.#endWithGoAway({ kind: 'closed-by-us', code, message: text });
+  }
+
+  /** Closes at once, without a word. */
+  destroy(reason?: Error): void {
+    this.#close({ kind: 'closed-by-us', code: 0, message: reason?.message ?? 'closed' });
+    this.#transport.destroy();
+  }
+
+  // ── Reading ──
+
+  #onChunk(chunk: Buffer): void {
+    if (this.#isClosed) return;
+    this.#lastHeardMs = this.#clock.nowMs();
+    if (!this.#isAuthenticated) {
+      this.#preAuthBytes += chunk.length;
+      if (this.#preAuthBytes > this.#limits.preAuthBytes) {
+        this.#fail('protocol-error', MuxError.enhanceYourCalm, 'too many bytes before authentication');
+        return;
+      }
+    }
+    this.#chunkBytes = chunk.length;
+    try {
+      this.#decoder.push(chunk);
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      this.#fail('protocol-error', error.code, error.message);
+    }
+  }
+
+  #onDataStart(streamId: number, length: number, flags: number): void {
+    const isSyn = (flags & FrameFlag.syn) !== 0;
+    const isFin = (flags & FrameFlag.fin) !== 0;
+    this.#current = null;
+    this.#currentFin = isFin;
+    if (length <= TINY_DATA_BYTES) {
+      if (length > 0) this.#spend('tinyData');
+      else if (!isSyn && !isFin) this.#spend('emptyData');
+    }
+    const stream = isSyn ? this.#accept(streamId) : this.#streams.get(streamId);
+    if (stream === undefined) {
+      if (!isSyn) this.#onUnknownData(streamId, length, isFin);
+      return;
+    }
+    if (stream === null) return;
+    if (stream.openedByUs && stream.acceptedAtMs === null) stream.accepted();
+    if (stream.receiving === 'ended') {
+      this.#resetForPeer(stream, MuxError.streamClosed);
+      return;
+    }
+    if (length > stream.receiveWindow) {
+      this.#windowViolations += 1;
+      if (this.#windowViolations >= this.#limits.windowViolations) {
+        throw new FrameError(MuxError.flowControl, 'the window was overrun again and again');
+      }
+      this.#resetForPeer(stream, MuxError.flowControl);
+      return;
+    }
+    stream.receiveWindow -= length;
+    this.#current = stream;
+  }
+
+  #onDataBytes(piece: Buffer): void {
+    const stream = this.#current;
+    if (stream === null || !stream.isLive) return;
+    const untyped = this.#untyped.get(stream);
+    if (untyped === undefined) stream.receive(piece, this.#chunkBytes);
+    else this.#readType(stream, untyped, piece);
+    if (this.#unackedAndQueuedBytes > this.#limits.sessionBufferedBytes) this.#shed();
+  }
+
+  #onDataEnd(): void {
+    const stream = this.#current;
+    this.#current = null;
+    if (stream === null || !this.#currentFin || !stream.isLive) return;
+    if (this.#untyped.has(stream)) {
+      this.#resetForPeer(stream, MuxError.protocol);
+      return;
+    }
+    if (stream === this.#peerBeats) this.#peerBeats = null;
+    stream.receiveEnd();
+  }
+
+  #onRst(streamId: number, code: number): void {
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) {
+      if (!this.#resetIds.has(streamId)) this.#spend('unknownStreams');
+      return;
+    }
+    if (!stream.openedByUs) this.#spend('peerResets');
+    stream.receiveReset(code);
+  }
+
+  #onWindowIncrement(streamId: number, increment: number): void {
+    this.#spend('windowIncrements');
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) return;
+    if (stream.sendWindow + increment > WINDOW_MAX) {
+      throw new FrameError(MuxError.flowControl, 'a window above 2^31 - 1');
+    }
+    if (stream.openedByUs && stream.acceptedAtMs === null) stream.accepted();
+    stream.grant(increment);
+  }
+
+  #onGoAway(code: number, text: string): void {
+    this.#options.onGoAway?.(code, text);
+    this.#close({ kind: 'go-away', code, message: text });
+    this.#endTransport();
+  }
+
+  // ── Streams of the peer ──
+
+  /** Null when the stream is refused. */
+  #accept(streamId: number): Stream | null {
+    const isOurs = streamId % 2 === this.#nextId % 2;
+    if (isOurs) throw new FrameError(MuxError.protocol, `SYN with id ${streamId}, which is ours to give`);
+    if (streamId > this.#lastPeerId) {
+      for (let id = this.#lastPeerId + 2; id < streamId; id += 2) {
+        if (this.#skippedIds.size >= SKIPPED_IDS_MAX) {
+          throw new FrameError(MuxError.protocol, `SYN with id ${streamId} skips too many`);
+        }
+        this.#skippedIds.add(id);
+      }
+      this.#lastPeerId = streamId;
+    } else if (!this.#skippedIds.delete(streamId)) {
+      throw new FrameError(MuxError.protocol, `SYN with id ${streamId}, which was used before`);
+    }
+    this.#spend('opens');
+    if (!this.#isAuthenticated) {
+      this.#preAuthStreams += 1;
+      if (this.#preAuthStreams > this.#limits.preAuthStreams) {
+        throw new FrameError(MuxError.enhanceYourCalm, 'too many streams before authentication');
+      }
+    }
+    // One more than the limit has to fit: it may be the heartbeat, which shows when its type is here.
+    if (this.#peerStreams > this.#limits.peerStreams && !this.#dropAnswered()) {
+      this.#rememberReset(streamId, WINDOW_BYTES);
+      this.#outbox.rst(streamId, MuxError.refused);
+      return null;
+    }
+    const stream = new Stream(this.#owner, streamId, -1, false, false);
+    this.#streams.set(streamId, stream);
+    this.#peerStreams += 1;
+    this.#untyped.set(stream, Buffer.alloc(0));
+    this.#untypedTimer ??= this.#clock.after(this.#limits.streamTypeMs, () => this.#sweepUntyped());
+    return stream;
+  }
+
+  #readType(stream: Stream, before: Buffer, piece: Buffer): void {
+    const bytes = before.length === 0 ? piece : Buffer.concat([before, piece]);
+    // Credit as for any byte that was consumed: the type counts against the window.
+    const typeBytes = Math.min(piece.length, TYPE_BYTES - before.length);
+    if (bytes.length < TYPE_BYTES) {
+      this.#untyped.set(stream, Buffer.from(bytes));
+      stream.skip(typeBytes);
+      return;
+    }
+    this.#untyped.delete(stream);
+    stream.skip(typeBytes);
+    const type = bytes.readUInt32BE(0);
+    stream.type = type;
+    if (type === HEARTBEAT_TYPE) this.#acceptHeartbeat(stream);
+    else if (this.#peerStreams > this.#limits.peerStreams && !this.#dropAnswered()) {
+      this.#resetForPeer(stream, MuxError.refused);
+    } else this.#announce(stream, type);
+    if (piece.length > typeBytes && stream.isLive) stream.receive(piece.subarray(typeBytes), this.#chunkBytes);
+  }
+
+  #announce(stream: Stream, type: number): void {
+    try {
+      this.#options.onStream(stream, type);
+    } catch (error) {
+      this.#onHandlerError(stream, error);
+    }
+  }
+
+  /** The peer's heartbeat: every four bytes go back at once. */
+  #acceptHeartbeat(stream: Stream): void {
+    if (this.#peerBeats !== null) {
+      this.#resetForPeer(stream, MuxError.refused);
+      return;
+    }
+    stream.isHeartbeat = true;
+    this.#peerStreams -= 1;
+    this.#peerBeats = stream;
+    let held = Buffer.alloc(0);
+    stream.setHandler({
+      onData: (chunk) => {
+        stream.ack(chunk.length);
+        let bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+        while (bytes.length >= BEAT_BYTES && stream.isLive) {
+          this.#spend('beats');
+          stream.write(Buffer.from(bytes.subarray(0, BEAT_BYTES)));
+          bytes = bytes.subarray(BEAT_BYTES);
+        }
+        held = Buffer.from(bytes);
+      },
+      onEnd: () => stream.end(),
+      onReset: () => {
+        this.#peerBeats = null;
+      },
+      onWritable: () => {},
+    });
+  }
+
+  /** Streams that hide their type for too long are reset; one timer serves them all. */
+  #sweepUntyped(): void {
+    this.#untypedTimer = null;
+    const now = this.#clock.nowMs();
+    const { streamTypeMs } = this.#limits;
+    for (const stream of [...this.#untyped.keys()]) {
+      const leftMs = stream.openedAtMs + streamTypeMs - now;
+      if (leftMs > 0) {
+        this.#untypedTimer = this.#clock.after(leftMs, () => this.#sweepUntyped());
+        return;
+      }
+      this.#resetForPeer(stream, MuxError.cancelled);
+    }
+  }
+
+  /** Makes room for a new stream: one that we have answered in full and that the peer merely leaves open. */
+  #dropAnswered(): boolean {
+    for (const stream of this.#streams.values()) {
+      if (!stream.openedByUs && !stream.isHeartbeat && stream.sending === 'ended') {
+        this.#resetForPeer(stream, MuxError.cancelled);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  #onUnknownData(streamId: number, length: number, isFin: boolean): void {
+    const allowance = this.#resetIds.get(streamId);
+    if (allowance !== undefined && length <= allowance) {
+      // Sent before our RST arrived.
+      this.#resetIds.set(streamId, allowance - length);
+      return;
+    }
+    this.#spend('unknownStreams');
+    if (length === 0 && isFin) return;
+    this.#outbox.rst(streamId, MuxError.streamClosed);
+  }
+
+  #resetForPeer(stream: Stream, code: number): void {
+    stream.resetAndTell(code);
+  }
+
+  // ── What streams ask of their session ──
+
+  #makeOwner(): StreamOwner {
+    return {
+      session: this,
+      nowMs: () => this.#clock.nowMs(),
+      sendNow: (stream, chunk) => this.#outbox.sendNow(stream, chunk),
+      sendFin: (stream) => this.#outbox.fin(stream),
+      ready: (stream) => this.#outbox.ready(stream),
+      owesCredit: (stream) => this.#outbox.owesCredit(stream),
+      sendReset: (stream, code) => {
+        this.#rememberReset(stream.id, stream.receiving === 'open' ? stream.receiveWindow : 0);
+        this.#outbox.rst(stream.id, code);
+      },
+      sendFinAndReset: (stream, code) => {
+        this.#rememberReset(stream.id, stream.receiving === 'open' ? stream.receiveWindow : 0);
+        this.#outbox.finAndRst(stream.id, code);
+      },
+      gone: (stream) => this.#forget(stream),
+      buffered: (change) => {
+        this.#unackedAndQueuedBytes += change;
+      },
+      failed: (stream, error) => this.#onHandlerError(stream, error),
+    };
+  }
+
+  #forget(stream: Stream): void {
+    if (stream.unackedBytes > 0 && !this.#isClosed) this.#lingering.add(stream);
+    else this.#lingering.delete(stream);
+    if (!this.#streams.delete(stream.id)) return;
+    this.#untyped.delete(stream);
+    if (stream.isHeartbeat) return;
+    if (stream.openedByUs) this.#localStreams -= 1;
+    else this.#peerStreams -= 1;
+  }
+
+  #rememberReset(streamId: number, allowance: number): void {
+    this.#resetIds.set(streamId, allowance);
+    if (this.#resetIds.size <= RESET_IDS_MAX) return;
+    for (const oldest of this.#resetIds.keys()) {
+      this.#resetIds.delete(oldest);
+      return;
+    }
+  }
+
+  #onHandlerError(stream: Stream, error: unknown): void {
+    // Our own verdict on the peer, on its way up.
+    if (error instanceof FrameError) throw error;
+    stream.reset(MuxError.internal);
+    const { onHandlerError } = this.#options;
+    if (onHandlerError !== undefined) onHandlerError(error, stream);
+    else
+      process.nextTick(() => {
+        throw error;
+      });
+  }
+
+  /** Too much is buffered: the streams that have stood still longest go, never the session's reading. */
+  #shed(): void {
+    const { sessionBufferedBytes } = this.#limits;
+    while (this.#unackedAndQueuedBytes > sessionBufferedBytes) {
+      let victim: Stream | null = null;
+      for (const streams of [this.#streams.values(), this.#lingering.values()]) {
+        for (const stream of streams) {
+          if (stream.unackedBytes + stream.bufferedBytes === 0) continue;
+          if (victim === null || stream.stalledSinceMs < victim.stalledSinceMs) victim = stream;
+        }
+      }
+      if (victim === null) return;
+      victim.resetAndTell(MuxError.enhanceYourCalm);
+    }
+  }
+
+  #spend(name: BudgetName): void {
+    if (this.#budgets[name].take(this.#lastHeardMs)) return;
+    throw new FrameError(MuxError.enhanceYourCalm, `too many frames: ${name}`);
+  }
+
+  // ── The end ──
+
+  #fail(kind: 'protocol-error' | 'heartbeat-lost', code: number, message: string): void {
+    this.#endWithGoAway({ kind, code, message });
+  }
+
+  #endWithGoAway(end: SessionEnd): void {
+    if (this.#isClosed) return;
+    this.#outbox.goAwayAndEnd(this.#lastPeerId, end.code, end.message);
+    this.#close(end);
+    this.#endTransport();
+  }
+
+  /** Ends our side and gives the peer a moment to close its own: a reset now could eat the GOAWAY on its way. */
+  #endTransport(): void {
+    const transport = this.#transport;
+    if (transport.destroyed) return;
+    transport.end();
+    const timer = systemClock.after(LINGER_MS, () => transport.destroy());
+    transport.once('close', () => timer.cancel());
+  }
+
+  #close(end: SessionEnd): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#decoder.stop();
+    this.#outbox.close();
+    this.#authTimer?.cancel();
+    this.#untypedTimer?.cancel();
+    this.#heartbeat?.stop();
+    for (const stream of [...this.#streams.values(), ...this.#lingering]) stream.receiveReset(MuxError.sessionClosed);
+    this.#untyped.clear();
+    this.#resetIds.clear();
+    this.#skippedIds.clear();
+    if (end.kind === 'peer-closed' || end.kind === 'transport-error') this.#transport.destroy();
+    this.#options.onClose(end);
+  }
+}
+
+type BudgetName =
+  | 'opens'
+  | 'peerResets'
+  | 'unknownStreams'
+  | 'emptyData'
+  | 'tinyData'
+  | 'windowIncrements'
+  | 'unknownFrames'
+  | 'beats';
