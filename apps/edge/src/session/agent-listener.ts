@@ -1,0 +1,193 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import type { Logger } from '@portico/service';
+import type { Metrics } from '../observe/metrics.ts';
+
+export interface AgentListenerLimits {
+  readonly authTimeoutMs: number;
+  readonly unauthenticatedAgents: number;
+  readonly heldConnections: number;
+}
+
+/** TLS material of the connect port, PEM; the chain ends with the root, so that a first contact can check its fingerprint. */
+export interface ConnectCertificate {
+  readonly chainPem: string;
+  readonly privateKeyPem: string;
+}
+
+/** An agent's connection after TLS. `authenticated` frees its place among those who have yet to say who they are. */
+export type AgentArrival = (socket: TLSSocket, authenticated: () => void) => void;
+
+/** ECDHE with AEAD, TLS 1.2 and 1.3 (S8). */
+const CIPHERS = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+].join(':');
+
+/**
+ * The connect port: takes agents' connections and ends their TLS. Those that came by server name on the public port
+ * are handed in by `accept`. At most `unauthenticatedAgents` are between TCP and a good Auth at once (L22); more wait
+ * unread. Until there is a certificate everybody waits: an edge that starts before its API turns no agent away.
+ */
+export class AgentListener {
+  readonly #server: Server;
+  readonly #tls: TlsServer;
+  readonly #limits: AgentListenerLimits;
+  readonly #log: Logger;
+  readonly #metrics: Metrics;
+  readonly #onAgent: AgentArrival;
+  /** Raw connections in their handshake or waiting for it. */
+  readonly #raw = new Set<Socket>();
+  readonly #waiting: (() => void)[] = [];
+  #places = 0;
+  #handshaking = 0;
+  #hasCertificate = false;
+  #closed = false;
+
+  constructor(options: { limits: AgentListenerLimits; log: Logger; metrics: Metrics; onAgent: AgentArrival }) {
+    this.#limits = options.limits;
+    this.#log = options.log;
+    this.#metrics = options.metrics;
+    this.#onAgent = options.onAgent;
+    this.#server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => this.#connected(socket));
+    this.#tls = createTlsServer({
+      minVersion: 'TLSv1.2',
+      ciphers: CIPHERS,
+      honorCipherOrder: true,
+      handshakeTimeout: options.limits.authTimeoutMs,
+    });
+    this.#tls.on('secureConnection', (socket) => {
+      this.#handshaking -= 1;
+      this.#arrived(socket);
+    });
+    this.#tls.on('tlsClientError', (error, socket) => {
+      this.#handshaking -= 1;
+      this.#log.debug({ err: error }, 'an agent did not finish the TLS handshake');
+      this.#metrics.counter('portico_agents_refused_total', 'Agent connections turned away.', {
+        reason: 'tls',
+      }).value += 1;
+      socket.destroy();
+      this.#leave();
+    });
+    metricsOf(this.#metrics, () => this.#places);
+  }
+
+  /** Binds; rejects with the socket error if it cannot. @returns the port. */
+  listen(port: number, address: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ port, host: address, backlog: 1_024 }, () => {
+        this.#server.off('error', reject);
+        this.#server.on('error', (error) => this.#log.error({ err: error }, 'the connect port failed'));
+        const bound = this.#server.address();
+        resolve(typeof bound === 'object' && bound !== null ? bound.port : port);
+      });
+    });
+  }
+
+  /** From now on new handshakes use this certificate. */
+  useCertificate({ chainPem, privateKeyPem }: ConnectCertificate): void {
+    this.#tls.setSecureContext({ cert: chainPem, key: privateKeyPem, minVersion: 'TLSv1.2', ciphers: CIPHERS });
+    this.#hasCertificate = true;
+    this.#admit();
+  }
+
+  /** Takes over a connection whose TLS ended on the public port under the connect host's name. */
+  accept(socket: TLSSocket): void {
+    socket.setNoDelay(true);
+    this.#enter(
+      () => this.#arrived(socket),
+      () => socket.destroy(),
+    );
+  }
+
+  /** Connections that have not shown a good token. */
+  get unauthenticated(): number {
+    return this.#places;
+  }
+
+  /** No new agents: frees the port. Those who are in stay. */
+  stopAccepting(): void {
+    if (this.#server.listening) this.#server.close();
+    for (const socket of this.#raw) if (socket.isPaused()) socket.destroy();
+    this.#waiting.length = 0;
+  }
+
+  /** Also ends handshakes that are going on; sessions are their owner's to close. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const closed = this.#server.listening
+      ? new Promise<void>((resolve) => this.#server.once('close', () => resolve()))
+      : Promise.resolve();
+    this.stopAccepting();
+    for (const socket of this.#raw) socket.destroy();
+    await closed;
+  }
+
+  #connected(socket: Socket): void {
+    socket.on('error', () => socket.destroy());
+    this.#raw.add(socket);
+    socket.once('close', () => this.#raw.delete(socket));
+    this.#enter(
+      () => {
+        if (socket.destroyed) {
+          this.#leave();
+          return;
+        }
+        this.#handshaking += 1;
+        this.#tls.emit('connection', socket);
+        socket.resume();
+      },
+      () => socket.resetAndDestroy(),
+    );
+  }
+
+  #enter(start: () => void, refuse: () => void): void {
+    if (this.#closed || this.#waiting.length >= this.#limits.heldConnections) {
+      this.#metrics.counter('portico_agents_refused_total', 'Agent connections turned away.', {
+        reason: 'held',
+      }).value += 1;
+      refuse();
+      return;
+    }
+    this.#waiting.push(start);
+    this.#admit();
+  }
+
+  #admit(): void {
+    while (this.#hasCertificate && this.#waiting.length > 0 && this.#places < this.#limits.unauthenticatedAgents) {
+      this.#places += 1;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  #leave(): void {
+    this.#places -= 1;
+    this.#admit();
+  }
+
+  #arrived(socket: TLSSocket): void {
+    let inside = true;
+    const leave = () => {
+      if (!inside) return;
+      inside = false;
+      this.#leave();
+    };
+    socket.once('close', leave);
+    socket.on('error', () => {});
+    if (socket.destroyed || this.#closed) {
+      socket.destroy();
+      leave();
+      return;
+    }
+    this.#onAgent(socket, leave);
+  }
+}
+
+function metricsOf(metrics: Metrics, read: () => number): void {
+  metrics.gauge('portico_agents_unauthenticated', 'Agent connections without a good Auth.', read);
+}
