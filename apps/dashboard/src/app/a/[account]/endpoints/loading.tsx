@@ -1,0 +1,5 @@
+import { EndpointsLoading } from '../../../../features/endpoints/endpoints-loading.tsx';
+
+export default function Loading() {
+  return <EndpointsLoading />;
+}

@@ -1,0 +1,18 @@
+/**
+ * `text` when it is a path of this site, else `/`. Whatever a browser could read as another site is refused: a scheme,
+ * `//host`, `/\host`, control characters that browsers drop before they parse (WHATWG URL, section 4.4).
+ */
+export function ownPath(text: string | null | undefined): string {
+  if (!text || text.length > 1024) return '/';
+  if (!/^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/.test(text)) return '/';
+  return text;
+}
+
+export function endpointsPath(accountId: string): string {
+  return `/a/${encodeURIComponent(accountId)}/endpoints`;
+}
+
+export function signInPath(next: string): string {
+  const path = ownPath(next);
+  return path === '/' ? '/sign-in' : `/sign-in?next=${encodeURIComponent(path)}`;
+}
