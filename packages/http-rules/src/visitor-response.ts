@@ -1,0 +1,87 @@
+import type { Fields, RequestHead, ResponseHead } from '@portico/http1';
+import { getField } from './fields.ts';
+import { stripHopByHop } from './hop-by-hop.ts';
+import { stripPlatformFields } from './platform-fields.ts';
+
+/**
+ * How the end of an answer is shown to an HTTP/1 visitor: there is none, its length was told, by the last chunk, or by
+ * closing the connection (HTTP/1.0 without a length).
+ */
+export type AnswerFraming = 'none' | 'length' | 'chunked' | 'close';
+
+export interface VisitorResponse {
+  readonly status: number;
+  readonly reason: string;
+  readonly fields: Fields;
+  readonly framing: AnswerFraming;
+  /** Whether the connection lives on after it. */
+  readonly keepAlive: boolean;
+}
+
+/**
+ * A final answer as an HTTP/1 visitor gets it, ready for `encodeResponseHead` (RFC 9112 section 6, reliability row 51).
+ *
+ * @param fields of the answer, or as policy left them
+ * @param keepAlive whether the edge would keep the connection
+ */
+export function visitorResponse({
+  request,
+  response,
+  fields = response.fields,
+  keepAlive,
+}: {
+  readonly request: RequestHead;
+  readonly response: ResponseHead;
+  readonly fields?: Fields;
+  readonly keepAlive: boolean;
+}): VisitorResponse {
+  const { status, reason, body } = response;
+  const upgrade = status === 101 ? response.upgrade : null;
+  const result = answerFields(response, fields, upgrade);
+  if (upgrade !== null) return { status, reason, fields: result, framing: 'none', keepAlive: true };
+  const framing = answerFraming(request, response);
+  if (framing === 'length' && body.kind === 'length') result.push('Content-Length', String(body.bytes));
+  if (framing === 'chunked') result.push('Transfer-Encoding', 'chunked');
+  const persists = keepAlive && request.keepAlive && framing !== 'close';
+  if (!persists) result.push('Connection', 'close');
+  else if (request.minor === 0) result.push('Connection', 'keep-alive');
+  return { status, reason, fields: result, framing, keepAlive: persists };
+}
+
+/** An interim answer (1xx but 101) as an HTTP/1 visitor gets it; null for HTTP/1.0, which knows none. */
+export function visitorInterim(
+  request: RequestHead,
+  response: ResponseHead,
+): Omit<VisitorResponse, 'framing' | 'keepAlive'> | null {
+  if (request.minor === 0) return null;
+  return { status: response.status, reason: response.reason, fields: answerFields(response, response.fields, null) };
+}
+
+export function answerFraming(request: Pick<RequestHead, 'method' | 'minor'>, response: ResponseHead): AnswerFraming {
+  switch (response.body.kind) {
+    case 'none':
+      return 'none';
+    case 'length':
+      return 'length';
+    case 'chunked':
+    case 'until-close':
+      // To HTTP/1.1 an end by closing is passed on as chunks: only so can it be told from a cut.
+      return request.minor === 1 ? 'chunked' : 'close';
+  }
+}
+
+/**
+ * End-to-end fields of an answer. Content-Length stays only where it describes a body that is not sent: the answer to
+ * HEAD, 304 (RFC 9110 section 8.6). Otherwise it follows from the framing.
+ */
+export function answerFields(response: ResponseHead, fields: Fields, upgrade: string | null): Fields {
+  const stripped = stripPlatformFields(stripHopByHop(fields, { upgrade }));
+  const describes = response.body.kind === 'none' && response.status >= 200 && response.status !== 204;
+  if (describes || getField(stripped, 'content-length') === undefined) return stripped;
+  const result: Fields = [];
+  for (let i = 0; i < stripped.length; i += 2) {
+    const name = stripped[i] ?? '';
+    if (name.length !== 14 || name.toLowerCase() !== 'content-length') result.push(name, stripped[i + 1] ?? '');
+  }
+  return result;
+}
