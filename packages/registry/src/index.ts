@@ -1,0 +1,24 @@
+export {
+  EmbeddedRegistry,
+  type EmbeddedRegistryLimits,
+  type EmbeddedRegistryOptions,
+  type FreshStart,
+} from './embedded-registry.ts';
+export {
+  type CallOptions,
+  type Compare,
+  type KeyValue,
+  type Lease,
+  type LeaseEvent,
+  type Listing,
+  type Operation,
+  type Registry,
+  type RegistryEvent,
+  type RegistryStatus,
+  registryLimits,
+  type Transaction,
+  type TransactionResult,
+  type WatchBatch,
+  type WatchOptions,
+} from './registry.ts';
+export { RegistryError, type RegistryFault } from './registry-error.ts';
