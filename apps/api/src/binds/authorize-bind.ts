@@ -1,0 +1,146 @@
+import { randomBytes } from 'node:crypto';
+import type { AuthorizeBindRequest, AuthorizeBindResponse, RefusalError } from '@portico/api-contract/internal';
+import { findHolds, findLiveCredentials, findPortHoldsOfOthers, findReservations, takeHold } from '@portico/db';
+import type { ErrorCode, ErrorDetails } from '@portico/errors';
+import type { ApiContext } from '../context.ts';
+import { isUnder, labelUnderBase, namesAbove, parseHostName } from '../names/host-name.ts';
+import { isReservedLabel } from '../names/reserved-label.ts';
+import { isAllowed } from './acl.ts';
+
+type Context = Pick<ApiContext, 'config' | 'database' | 'now'> & {
+  /** URL of what is online under this host, whoever owns it; null when nothing is. */
+  onlineAt(host: string): string | null;
+};
+
+/**
+ * May this authtoken give traffic of this name to its agent? A name is free, reserved or held:
+ * - reserved by an account: only that account has it, and every name under it
+ * - else the first to come has it while online and for a while after (`nameHoldMs`)
+ *
+ * 300 the token is gone · 326 no domain · 328 no label under the base · 329 no port of ours · 341 kept for the
+ * operator · 308 the token's rules · 318 a wildcard nobody reserved · 319 not under the base · 320, 309 of another
+ * account · 334 online from another account now.
+ */
+export async function authorizeBind(context: Context, request: AuthorizeBindRequest): Promise<AuthorizeBindResponse> {
+  const { database } = context;
+  const [credential] = await findLiveCredentials(database.queries, [request.credentialId]);
+  if (credential === undefined || credential.accountId !== request.accountId) {
+    return refused(300, { token: request.credentialId });
+  }
+  if (credential.account.suspendedAt !== null) return refused(205);
+  const { wanted, accountId, proto } = request;
+  const asker = { accountId, acl: credential.acl };
+  const wantsPort = wanted.kind === 'port' || wanted.kind === 'any-port';
+  if (wantsPort !== (proto === 'tcp')) {
+    const name = wanted.kind === 'host' ? wanted.host : wanted.kind === 'port' ? String(wanted.port) : wanted.kind;
+    return refused(9037, { url: `${proto}://${name}`, reason: `an endpoint of kind ${proto} has no such name` });
+  }
+  switch (wanted.kind) {
+    case 'host':
+      return authorizeHost(context, asker, wanted.host);
+    case 'random':
+      return authorizeRandomHost(context, asker);
+    case 'port':
+      return authorizePort(context, asker, wanted.port);
+    case 'any-port':
+      return authorizeAnyPort(context, asker);
+  }
+}
+
+interface Asker {
+  readonly accountId: string;
+  readonly acl: readonly string[];
+}
+
+async function authorizeHost(context: Context, asker: Asker, text: string): Promise<AuthorizeBindResponse> {
+  const { config, database, now } = context;
+  const { baseDomain } = config;
+  const parsed = parseHostName(text);
+  if (parsed.kind === 'invalid') return refuseName(text, baseDomain, parsed.reason);
+  const { host, wildcard } = parsed;
+  if (!isAllowed(asker.acl, { kind: 'host', host })) {
+    return refused(308, { name: host, allowed: asker.acl.join(', ') });
+  }
+  const under = isUnder(host, baseDomain);
+  if (host === baseDomain || host === `*.${baseDomain}`) return refused(341, { host });
+  const names = under ? namesAbove(host, baseDomain) : namesAbove(host, '');
+
+  const reservations = await findReservations(database.queries, names);
+  if (reservations.some((row) => row.accountId !== asker.accountId)) return refused(320, { host });
+  const own = names.flatMap((name) => reservations.find((row) => row.domain === name) ?? [])[0];
+  if (wildcard && own?.domain !== host) return refused(318, { host });
+  if (own !== undefined) return { ...granted, host, reservedDomainId: own.id };
+
+  if (!under) return refused(319, { host, base: baseDomain });
+  if (isReservedLabel(labelUnderBase(host, baseDomain))) return refused(341, { host });
+  const holds = await findHolds(database.queries, names, now());
+  if (holds.some((hold) => hold.accountId !== asker.accountId)) return refuseHeld(context, host);
+  return (await hold(context, asker, host)) ? { ...granted, host } : refuseHeld(context, host);
+}
+
+async function authorizeRandomHost(context: Context, asker: Asker): Promise<AuthorizeBindResponse> {
+  const { baseDomain } = context.config;
+  if (!isAllowed(asker.acl, { kind: 'random-host', baseDomain })) {
+    return refused(308, { name: `a random name under ${baseDomain}`, allowed: asker.acl.join(', ') });
+  }
+  for (let tries = 0; tries < 5; tries += 1) {
+    const host = `${randomBytes(6).toString('hex')}.${baseDomain}`;
+    const taken = await findReservations(context.database.queries, [host]);
+    if (taken.length === 0 && (await hold(context, asker, host))) return { ...granted, host };
+  }
+  throw new Error('five random names of 48 bits were all taken');
+}
+
+async function authorizePort(context: Context, asker: Asker, port: number): Promise<AuthorizeBindResponse> {
+  const { range, host } = context.config.tcp;
+  const { first, last } = range ?? { first: 1, last: 65_535 };
+  if (!Number.isInteger(port) || port < first || port > last) {
+    return refused(329, { port, range: `${first} to ${last}` });
+  }
+  const address = `${host}:${port}`;
+  if (!isAllowed(asker.acl, { kind: 'port', host, port })) {
+    return refused(308, { name: address, allowed: asker.acl.join(', ') });
+  }
+  if (!(await hold(context, asker, `tcp/${port}`))) return refused(309, { address });
+  return { ...granted, port };
+}
+
+async function authorizeAnyPort(context: Context, asker: Asker): Promise<AuthorizeBindResponse> {
+  const { host } = context.config.tcp;
+  if (!isAllowed(asker.acl, { kind: 'any-port', host })) {
+    return refused(308, { name: `any port of ${host}`, allowed: asker.acl.join(', ') });
+  }
+  const holds = await findPortHoldsOfOthers(context.database.queries, asker.accountId, context.now());
+  return { ...granted, avoidPorts: holds.map((row) => Number(row.name.slice('tcp/'.length))) };
+}
+
+/** Gives the name to the account for the time of a bind; false when another one was faster. */
+function hold({ config, database, now }: Context, { accountId }: Asker, name: string): Promise<boolean> {
+  const at = now();
+  const heldUntil = new Date(at.getTime() + config.limits.nameHoldMs);
+  return takeHold(database.queries, { name, accountId, heldUntil }, at);
+}
+
+const granted = {
+  kind: 'granted',
+  host: null,
+  port: null,
+  reservedDomainId: null,
+  avoidPorts: [] as number[],
+} as const;
+
+/** Online from another account: say where, so that people look for the other agent. Resting: another name it must be. */
+function refuseHeld(context: Context, host: string): AuthorizeBindResponse {
+  const url = context.onlineAt(host);
+  return url === null ? refused(320, { host }) : refused(334, { url });
+}
+
+function refuseName(text: string, baseDomain: string, reason: string): AuthorizeBindResponse {
+  const host = text.toLowerCase().replace(/\.$/, '');
+  if (!isUnder(host, baseDomain)) return refused(326, { host: text, reason });
+  return refused(328, { subdomain: host.slice(0, -(baseDomain.length + 1)), reason });
+}
+
+function refused(code: ErrorCode, details: ErrorDetails = {}): { kind: 'refused'; error: RefusalError } {
+  return { kind: 'refused', error: { code, details: { ...details } } };
+}

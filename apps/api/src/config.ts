@@ -1,0 +1,204 @@
+import { isIP } from 'node:net';
+import { join, resolve } from 'node:path';
+import {
+  ConfigError,
+  type Environment,
+  type LogLevel,
+  readChoice,
+  readHostName,
+  readInteger,
+  readOptional,
+  readPort,
+  readText,
+} from '@portico/service';
+
+/** Everything the API needs to start; nothing below it reads the environment. Ports may be 0: any free one. */
+export interface ApiConfig {
+  readonly version: string;
+  readonly databaseUrl: string;
+  readonly masterKeyFile: string;
+  /** Where the first account, the node credentials and the root certificate are written; null: nowhere. */
+  readonly bootstrapDir: string | null;
+  readonly baseDomain: string;
+  /** Both listeners are on loopback, whatever PORTICO_BIND is. */
+  readonly publicPort: number;
+  readonly internalPort: number;
+  /** Under which the public API is reached from outside; null: as the caller names it. */
+  readonly publicOrigin: string | null;
+  /** Shown to people as the place where agents dial in; null: what the edge reports. */
+  readonly connectAddress: string | null;
+  /** Names and addresses that certificates of edges may carry beyond the base domain and loopback. */
+  readonly certificateNames: { readonly dns: readonly string[]; readonly ips: readonly string[] };
+  readonly tcp: {
+    readonly host: string;
+    /** Inclusive; null: any port. */
+    readonly range: { readonly first: number; readonly last: number } | null;
+  };
+  readonly logLevel: LogLevel;
+  readonly limits: ApiLimits;
+}
+
+/** Limits and times; a test shortens what it waits for. Times in ms. */
+export interface ApiLimits {
+  /** REST requests a minute, by API key. */
+  readonly requestsAMinute: number;
+  /** Connections to the database. */
+  readonly databasePool: number;
+  readonly databaseConnectMs: number;
+  readonly databaseStatementMs: number;
+  /** Requests that may wait for the database at once; more get 503. */
+  readonly requestsAtOnce: number;
+  readonly retryAfterSeconds: number;
+  readonly pingMs: number;
+  /** Updates of one live page: at most one each. */
+  readonly liveMs: number;
+  readonly livePingMs: number;
+  /** How long a released name rests for its account. */
+  readonly nameHoldMs: number;
+  /** The same for a reserved name that was given up. */
+  readonly reservedHoldMs: number;
+  readonly bindKeyRotationMs: number;
+  /** Bind tokens expire after 30 days; a key is kept a little longer than the last token it signed. */
+  readonly bindKeyLifeMs: number;
+  readonly sessionIdleMs: number;
+  readonly sessionLifeMs: number;
+  readonly signIn: { readonly accountTries: number; readonly addressTries: number; readonly windowMs: number };
+  readonly sweepMs: number;
+  readonly passwordHash: { readonly memoryKiB: number; readonly passes: number };
+}
+
+const minute = 60_000;
+const day = 24 * 60 * minute;
+
+export const defaultLimits: ApiLimits = {
+  requestsAMinute: 6_000,
+  databasePool: 10,
+  databaseConnectMs: 1_500,
+  databaseStatementMs: 2_500,
+  requestsAtOnce: 500,
+  retryAfterSeconds: 1,
+  pingMs: 5_000,
+  liveMs: 250,
+  livePingMs: 5_000,
+  nameHoldMs: 10 * minute,
+  reservedHoldMs: 30 * day,
+  bindKeyRotationMs: 7 * day,
+  bindKeyLifeMs: 38 * day,
+  sessionIdleMs: 12 * 60 * minute,
+  sessionLifeMs: 30 * day,
+  signIn: { accountTries: 5, addressTries: 20, windowMs: minute },
+  sweepMs: minute,
+  passwordHash: { memoryKiB: 65_536, passes: 3 },
+};
+
+/** @param checkout folder that relative paths are of. Throws ConfigError naming the variable, the value and what is accepted. */
+export function readConfig(env: Environment, checkout: string, version: string): ApiConfig {
+  const baseDomain = readHostName(env, 'PORTICO_BASE_DOMAIN', 'portico.localhost');
+  const dataDir = resolve(checkout, readText(env, 'PORTICO_DATA_DIR', '.data'));
+  const bootstrapDir = readOptional(env, 'PORTICO_BOOTSTRAP_DIR');
+  readChoice(env, 'PORTICO_REGISTRY', 'embedded', ['embedded']);
+  const dashboardHost = readPlatformHost(env, 'PORTICO_DASHBOARD_HOST', baseDomain);
+  const apiHost = readPlatformHost(env, 'PORTICO_API_HOST', baseDomain);
+  const connect = readNames(env, 'PORTICO_CONNECT_NAMES');
+  const connectPort = readPort(env, 'PORTICO_CONNECT_PORT', 4443);
+  const httpsPort = readPort(env, 'PORTICO_PUBLIC_HTTPS_PORT', readPort(env, 'PORTICO_HTTPS_PORT', 8443));
+  const bind = readAddress(env, 'PORTICO_BIND', '127.0.0.1');
+  return {
+    version,
+    databaseUrl: readDatabaseUrl(env),
+    masterKeyFile: resolve(checkout, readText(env, 'PORTICO_MASTER_KEY_FILE', join(dataDir, 'master.key'))),
+    bootstrapDir: bootstrapDir === null ? null : resolve(checkout, bootstrapDir),
+    baseDomain,
+    publicPort: readPort(env, 'PORTICO_API_PORT', 4010),
+    internalPort: readPort(env, 'PORTICO_INTERNAL_PORT', 4011),
+    publicOrigin: apiHost === null ? null : `https://${apiHost}${httpsPort === 443 ? '' : `:${httpsPort}`}`,
+    connectAddress:
+      connectPort === 0
+        ? null
+        : `${connect.first ?? (isLoopback(bind) ? 'localhost' : `connect.${baseDomain}`)}:${connectPort}`,
+    certificateNames: {
+      dns: [...connect.dns, ...[dashboardHost, apiHost].filter((host) => host !== null)],
+      ips: [...connect.ips, ...(isLoopback(bind) || isWildcard(bind) ? [] : [bind])],
+    },
+    tcp: {
+      host: readHostName(env, 'PORTICO_TCP_HOST', baseDomain.endsWith('.localhost') ? 'localhost' : baseDomain),
+      range: readRange(env, 'PORTICO_TCP_PORTS', { first: 20_000, last: 20_999 }),
+    },
+    logLevel: readChoice<LogLevel>(env, 'PORTICO_LOG_LEVEL', 'info', ['debug', 'info', 'warn', 'error', 'silent']),
+    limits: {
+      ...defaultLimits,
+      requestsAMinute: readInteger(env, 'PORTICO_API_REQUESTS_PER_MINUTE', defaultLimits.requestsAMinute, {
+        min: 1,
+        max: 10_000_000,
+      }),
+    },
+  };
+}
+
+function readDatabaseUrl(env: Environment): string {
+  const text = readText(env, 'DATABASE_URL', '');
+  const url = URL.parse(text);
+  if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) {
+    // The value may hold a password: say no more of it than that it is there.
+    throw new ConfigError(
+      'DATABASE_URL',
+      text === '' ? '' : '…',
+      'a URL such as postgresql://user@127.0.0.1:5432/portico',
+    );
+  }
+  return text;
+}
+
+/** A page of a tunnel must not be able to set cookies for the dashboard (design D9). */
+function readPlatformHost(env: Environment, variable: string, baseDomain: string): string | null {
+  if (readOptional(env, variable) === null) return null;
+  const host = readHostName(env, variable, '');
+  if (host === baseDomain || host.endsWith(`.${baseDomain}`)) {
+    throw new ConfigError(variable, host, `a host name that is not at or under PORTICO_BASE_DOMAIN (${baseDomain})`);
+  }
+  return host;
+}
+
+function readNames(env: Environment, variable: string): { dns: string[]; ips: string[]; first: string | null } {
+  const items = (readOptional(env, variable) ?? '')
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+    .map((item) => (isIP(item) === 0 ? readHostName({ [variable]: item }, variable, '') : item));
+  return {
+    dns: items.filter((item) => isIP(item) === 0),
+    ips: items.filter((item) => isIP(item) !== 0),
+    first: items[0] ?? null,
+  };
+}
+
+function readAddress(env: Environment, variable: string, fallback: string): string {
+  const text = readText(env, variable, fallback);
+  if (isIP(text) === 0) throw new ConfigError(variable, text, 'an IP address such as 127.0.0.1 or 0.0.0.0');
+  return text;
+}
+
+function readRange(
+  env: Environment,
+  variable: string,
+  fallback: { first: number; last: number },
+): { first: number; last: number } | null {
+  const text = readOptional(env, variable);
+  if (text === null) return fallback;
+  if (text === '0') return null;
+  const match = /^(\d{1,5})-(\d{1,5})$/.exec(text);
+  const first = Number(match?.[1]);
+  const last = Number(match?.[2]);
+  if (match === null || first < 1 || last > 65_535 || first > last) {
+    throw new ConfigError(variable, text, 'a range such as 20000-20999, or 0 for any free port each');
+  }
+  return { first, last };
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.');
+}
+
+function isWildcard(address: string): boolean {
+  return address === '0.0.0.0' || address === '::';
+}

@@ -1,0 +1,20 @@
+import type { Database } from '@portico/db';
+import type { Logger } from '@portico/service';
+import type { ChangeHub } from './changes/change-hub.ts';
+import type { ApiConfig } from './config.ts';
+import type { KeyStore } from './keys/key-store.ts';
+import type { LastUses } from './secrets/last-uses.ts';
+import type { TokenHasher } from './secrets/token.ts';
+
+/** What most parts of the API need; made once in `api.ts`. */
+export interface ApiContext {
+  readonly config: ApiConfig;
+  readonly log: Logger;
+  /** The time of day; tests move it. */
+  now(): Date;
+  readonly database: Database;
+  readonly hasher: TokenHasher;
+  readonly keys: KeyStore;
+  readonly changes: ChangeHub;
+  readonly lastUses: LastUses;
+}

@@ -1,0 +1,36 @@
+import type { AuthorizeSessionRequest, AuthorizeSessionResponse, RefusalError } from '@portico/api-contract/internal';
+import { findCredentialOfToken } from '@portico/db';
+import { type ErrorCode, type ErrorDetails, shortened } from '@portico/errors';
+import type { ApiContext } from '../context.ts';
+import { parseToken } from '../secrets/token.ts';
+import { grantOf } from './grant.ts';
+
+/**
+ * May the holder of this authtoken open a session? 105 no authtoken at all · 207 an API key · 107 nobody has it ·
+ * 300 it was revoked · 205 its account is suspended · 108 the account has as many sessions as it may.
+ */
+export async function authorizeSession(
+  { database, hasher, lastUses, now }: Pick<ApiContext, 'database' | 'hasher' | 'lastUses' | 'now'>,
+  request: AuthorizeSessionRequest,
+  sessionsOnline: (accountId: string) => number,
+): Promise<AuthorizeSessionResponse> {
+  const { token } = request;
+  const parsed = parseToken(token);
+  if (parsed?.kind === 'api-key' || /^ak_[0-9A-Za-z]{27}$/.test(token)) return refused(207);
+  if (parsed?.kind !== 'authtoken') return refused(105, { token: shortened(token) });
+  const credential = await findCredentialOfToken(database.queries, parsed.id);
+  if (credential === null || !hasher.matches(token, credential.tokenHash)) {
+    return refused(107, { token: shortened(token) });
+  }
+  if (credential.revokedAt !== null) return refused(300, { token: shortened(token) });
+  const { account } = credential;
+  if (account.suspendedAt !== null) return refused(205);
+  const count = sessionsOnline(account.id);
+  if (count >= account.sessionLimit) return refused(108, { limit: account.sessionLimit, count });
+  lastUses.noteCredential({ id: credential.id, at: now(), from: request.clientIp });
+  return { kind: 'granted', grant: grantOf(credential) };
+}
+
+function refused(code: ErrorCode, details: ErrorDetails = {}): { kind: 'refused'; error: RefusalError } {
+  return { kind: 'refused', error: { code, details: { ...details } } };
+}

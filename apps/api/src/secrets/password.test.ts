@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { Passwords, PasswordsBusyError, passwordFault, randomPassword } from './password.ts';
+
+const cheap = { memoryKiB: 64, passes: 1 };
+
+describe('passwords', () => {
+  it('are stored as argon2id with the cost they were made with, and checked by it', async () => {
+    const stored = await new Passwords({ memoryKiB: 128, passes: 2 }).hash('a good long one');
+    expect(stored).toMatch(/^\$argon2id\$v=19\$m=128,t=2,p=1\$/);
+    const passwords = new Passwords(cheap);
+    expect(await passwords.verify('a good long one', stored)).toBe(true);
+    expect(await passwords.verify('a good long One', stored)).toBe(false);
+  });
+
+  it('of a user who does not exist are never right', async () => {
+    const passwords = new Passwords(cheap);
+    expect(await passwords.verify('anything at all', null)).toBe(false);
+  });
+
+  it('are refused beyond a bound when too many come at once, and all others are served', async () => {
+    const passwords = new Passwords(cheap);
+    const outcomes = await Promise.allSettled(Array.from({ length: 200 }, () => passwords.hash('x'.repeat(20))));
+    const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
+    expect(refused.every((outcome) => outcome.reason instanceof PasswordsBusyError)).toBe(true);
+    expect(outcomes.length - refused.length).toBe(103);
+    expect(await passwords.hash('works again')).toContain('argon2id');
+  });
+
+  it('that the system makes pass its own rules and never come twice', () => {
+    const made = new Set(Array.from({ length: 200 }, randomPassword));
+    expect(made.size).toBe(200);
+    for (const password of made) expect(passwordFault(password, 'owner@example.com')).toBeNull();
+  });
+
+  it.each([
+    'short',
+    'aaaaaaaaaaaaaaaa',
+    'abababababab',
+    '012345678901',
+    'qwertyuiopas',
+    'Password1234',
+    'P@ssw0rd!!!!1',
+    'mira.okafor123',
+  ])('%s is refused', (password) => expect(passwordFault(password, 'mira.okafor@example.com')).not.toBeNull());
+
+  it.each(['tower of nine herons', 'пароль из двенадцати', '🦩🦩🦩 flamingos in a row', 'x7#kQ!m2pL9z'])(
+    '%s is accepted',
+    (password) => expect(passwordFault(password, 'mira@example.com')).toBeNull(),
+  );
+});
