@@ -83,6 +83,8 @@ export interface OpenHeader {
   readonly proto: EndpointProto;
   /** True when the stream carries the visitor's own TLS. */
   readonly passthroughTls: boolean;
+  /** The address that the visitor connected to; only an endpoint with `proxyProtocol` wants it. */
+  readonly serverIp?: string;
 }
 
 /**

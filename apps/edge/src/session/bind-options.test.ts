@@ -18,13 +18,13 @@ const untouched = {
 
 describe('bind options', () => {
   it('takes a bind that asks for nothing', () => {
-    expect(honouredOptions(untouched)).toEqual({ proxyProtocol: 0 });
-    expect(honouredOptions({ URL: 'https://', ProxyProto: '' })).toEqual({ proxyProtocol: 0 });
+    expect(honouredOptions('https', untouched)).toMatchObject({ domain: 'a.test', proxyProtocol: 0 });
+    expect(honouredOptions('tls', { URL: 'tls://', MutualTLSAtAgent: true })).toMatchObject({ url: 'tls://' });
   });
 
   it('honours the PROXY protocol', () => {
-    expect(honouredOptions({ ProxyProto: 1 })).toEqual({ proxyProtocol: 1 });
-    expect(honouredOptions({ proxyproto: 2 })).toEqual({ proxyProtocol: 2 });
+    expect(honouredOptions('https', { ProxyProto: 1 })).toMatchObject({ proxyProtocol: 1 });
+    expect(honouredOptions('tcp', { proxyproto: 2 })).toMatchObject({ proxyProtocol: 2 });
   });
 
   it.each([
@@ -36,21 +36,21 @@ describe('bind options', () => {
     ['OAuth', { provider: 'x' }],
     ['OIDC', { issuer_url: 'x' }],
     ['WebhookVerification', { provider: 'github', secret: 's' }],
-    ['MutualTLSCA', { mutual_tls_ca: 'x' }],
-    ['MutualTLSAtEdge', { mutual_tls_ca: 'x' }],
+    ['MutualTLSCA', { mutual_tls_ca: 'eA==' }],
     ['TLSTermination', {}],
     ['RequestHeaders', { add: ['host:localhost'] }],
     ['ResponseHeaders', { remove: ['x'] }],
     ['WebsocketTCPConverter', {}],
     ['UserAgentFilter', { allow: ['^a'] }],
     ['TrafficPolicy', '{"on_http_request":[]}'],
-    ['Policy', {}],
+    ['Policy', { inbound: [] }],
     ['HostHeaderRewrite', true],
     ['ProxyProto', 3],
     ['SomethingNew', true],
   ])('refuses %s by its name', (name, value) => {
-    expect(() => honouredOptions({ ...untouched, [name]: value })).toThrow(expect.objectContaining({ code: 310 }));
-    expect(() => honouredOptions({ [name]: value })).toThrow(name);
+    const bind = () => honouredOptions('https', { ...untouched, [name]: value });
+    expect(bind).toThrow(expect.objectContaining({ code: 310 }));
+    expect(bind).toThrow(name);
   });
 
   it('hashes what is asked for, not how it is spelled', () => {

@@ -1,0 +1,87 @@
+import {
+  createCounters,
+  type Endpoint,
+  type EndpointCounters,
+  type EndpointId,
+  type EndpointProto,
+  type Member,
+  type Pool,
+} from './endpoint.ts';
+
+/** What the agent said about it; shown to its owner. */
+export interface EndpointFacts {
+  readonly name: string;
+  readonly metadata: string;
+  readonly forwardsTo: string;
+  readonly forwardsProto: 'http1' | 'http2';
+}
+
+/**
+ * An endpoint that an agent has bound. It outlives its session when another one takes it over: router, listeners,
+ * counters and visitors' connections go on with the same object and meet the new member at their next stream.
+ */
+export class BoundEndpoint implements Endpoint, Pool {
+  readonly id: EndpointId;
+  readonly accountId: string;
+  readonly url: string;
+  readonly proto: EndpointProto;
+  readonly host: string;
+  readonly port: number;
+  readonly proxyProtocol: 0 | 1 | 2;
+  readonly counters: EndpointCounters = createCounters();
+  readonly pool: Pool = this;
+  readonly startedAt: Date;
+  #facts: EndpointFacts;
+  #member: Member | null = null;
+
+  constructor(options: {
+    id: EndpointId;
+    accountId: string;
+    url: string;
+    proto: EndpointProto;
+    host: string;
+    port: number;
+    proxyProtocol: 0 | 1 | 2;
+    facts: EndpointFacts;
+    startedAt: Date;
+  }) {
+    this.id = options.id;
+    this.accountId = options.accountId;
+    this.url = options.url;
+    this.proto = options.proto;
+    this.host = options.host;
+    this.port = options.port;
+    this.proxyProtocol = options.proxyProtocol;
+    this.#facts = options.facts;
+    this.startedAt = options.startedAt;
+  }
+
+  get facts(): EndpointFacts {
+    return this.#facts;
+  }
+
+  set facts(facts: EndpointFacts) {
+    this.#facts = facts;
+  }
+
+  get forwardsTo(): string {
+    return this.#facts.forwardsTo;
+  }
+
+  get forwardsProto(): 'http1' | 'http2' {
+    return this.#facts.forwardsProto;
+  }
+
+  pick(): Member | null {
+    return this.#member;
+  }
+
+  get size(): number {
+    return this.#member === null ? 0 : 1;
+  }
+
+  /** Its streams go there from now on; null: nobody serves it. */
+  serveBy(member: Member | null): void {
+    this.#member = member;
+  }
+}

@@ -1,0 +1,331 @@
+import { PorticoError } from '@portico/errors';
+import { MuxError, MuxOpenError, type MuxSession, type MuxStream } from '@portico/muxado';
+import { MessageError, type OpenReply, type OpenReplyReader } from '@portico/protocol';
+import type { UpstreamHandler, UpstreamStream } from '../endpoint/endpoint.ts';
+
+export interface StreamOpenerLimits {
+  readonly acceptTimeoutMs: number;
+  readonly untakenStreams: number;
+  readonly untakenPatienceMs: number;
+}
+
+/** How a stream begins. */
+export interface Opening {
+  readonly type: number;
+  /** Header and first payload: they leave in one frame with the SYN. */
+  readonly first: Uint8Array[];
+  /** Reads OpenOk or OpenErr off the stream; null where the first frame back is the upstream's own (stock SDKs). */
+  readonly reply: OpenReplyReader | null;
+}
+
+/** Bytes that may wait in a stream that is not open yet. */
+const HELD_BYTES = 65_536;
+
+/**
+ * Opens a session's streams and watches that its agent takes them (L19, L20). At most `untakenStreams` are on their
+ * way to the agent unanswered; more wait here, and are refused if the agent takes none for `untakenPatienceMs`, which
+ * tells a burst of visitors from an agent that stands still. `sweep` is called by the session table's one timer.
+ */
+export class StreamOpener {
+  readonly #mux: MuxSession;
+  readonly #limits: StreamOpenerLimits;
+  readonly #nowMs: () => number;
+  /** Opened, nothing came back yet; oldest first. */
+  readonly #untaken = new Set<OpenedStream>();
+  /** Waiting for room; oldest first. */
+  readonly #held = new Set<OpenedStream>();
+  readonly cap: number;
+  /** True: no stream is opened any more. */
+  draining = false;
+
+  constructor(options: { mux: MuxSession; cap: number; limits: StreamOpenerLimits; nowMs: () => number }) {
+    this.#mux = options.mux;
+    this.cap = options.cap;
+    this.#limits = options.limits;
+    this.#nowMs = options.nowMs;
+  }
+
+  get openStreams(): number {
+    return this.#mux.localStreams + this.#held.size;
+  }
+
+  /** @throws PorticoError 734, 742, 3210 as `Member.open`. */
+  open(opening: Opening, host: string): UpstreamStream {
+    if (this.draining) throw new PorticoError(742);
+    if (this.#mux.isClosed) throw new PorticoError(3210, { host, seconds: 0 });
+    if (this.openStreams >= this.cap) {
+      throw new PorticoError(734, { host, limit: this.cap, waiting: this.#untaken.size + this.#held.size });
+    }
+    const stream = new OpenedStream(opening, host, this.#events);
+    if (this.#untaken.size >= this.#limits.untakenStreams) {
+      stream.heldSinceMs = this.#nowMs();
+      this.#held.add(stream);
+    } else {
+      stream.start(this.#mux);
+      this.#untaken.add(stream);
+    }
+    return stream;
+  }
+
+  sweep(): void {
+    const nowMs = this.#nowMs();
+    let oldestAgeMs = 0;
+    for (const stream of this.#untaken) {
+      if (!stream.isUntaken) {
+        this.#untaken.delete(stream);
+        continue;
+      }
+      const ageMs = nowMs - stream.openedAtMs;
+      if (ageMs < this.#limits.acceptTimeoutMs) {
+        oldestAgeMs = ageMs;
+        break;
+      }
+      this.#untaken.delete(stream);
+      const seconds = Math.round(this.#limits.acceptTimeoutMs / 1000);
+      stream.giveUp('ACCEPT_TIMEOUT', `the agent did not take the stream within ${seconds} s`);
+    }
+    this.#admit();
+    for (const stream of this.#held) {
+      const standsStill = oldestAgeMs >= this.#limits.untakenPatienceMs;
+      if (!standsStill || nowMs - stream.heldSinceMs < this.#limits.untakenPatienceMs) break;
+      this.#held.delete(stream);
+      stream.giveUp('QUEUE_TIMEOUT', 'the agent takes no streams');
+    }
+  }
+
+  /** The session is over: what waits hears of it as of a reset. */
+  close(): void {
+    const held = [...this.#held];
+    this.#held.clear();
+    this.#untaken.clear();
+    for (const stream of held) stream.lost();
+  }
+
+  readonly #events: StreamEvents = {
+    settled: (stream) => {
+      this.#held.delete(stream);
+      if (this.#untaken.delete(stream)) this.#admit();
+    },
+  };
+
+  #admit(): void {
+    for (const stream of this.#held) {
+      if (this.#mux.isClosed || this.#untaken.size >= this.#limits.untakenStreams) return;
+      this.#held.delete(stream);
+      try {
+        stream.start(this.#mux);
+        this.#untaken.add(stream);
+      } catch (error) {
+        if (!(error instanceof PorticoError)) throw error;
+        stream.giveUp('QUEUE_TIMEOUT', error.message);
+      }
+    }
+  }
+}
+
+interface StreamEvents {
+  /** It was taken, refused, reset or given up: it waits for nothing more. */
+  settled(stream: OpenedStream): void;
+}
+
+/**
+ * A stream from its opening on. Until the agent has taken it this object stands between the mux stream and its user;
+ * from then on the mux stream talks to the user directly.
+ */
+class OpenedStream implements UpstreamStream {
+  readonly #opening: Opening;
+  readonly #host: string;
+  readonly #events: StreamEvents;
+  #stream: MuxStream | null = null;
+  #handler: UpstreamHandler | null = null;
+  #state: 'held' | 'untaken' | 'taken' | 'over' = 'held';
+  /** What was written before the stream could be opened. */
+  #early: Uint8Array[] = [];
+  #earlyBytes = 0;
+  #earlyEnd = false;
+  #toldToStop = false;
+  #acceptedAtMs: number | null = null;
+  heldSinceMs = 0;
+
+  constructor(opening: Opening, host: string, events: StreamEvents) {
+    this.#opening = opening;
+    this.#host = host;
+    this.#events = events;
+  }
+
+  /** @throws PorticoError 734 or 3210 when the session takes no stream. */
+  start(mux: MuxSession): void {
+    try {
+      this.#stream = mux.open(this.#opening.type, ...this.#opening.first);
+    } catch (error) {
+      if (!(error instanceof MuxOpenError)) throw error;
+      const full = error.reason === 'stream-limit' || error.reason === 'buffer-limit';
+      throw full
+        ? new PorticoError(734, { host: this.#host, limit: mux.localStreams, waiting: 0 })
+        : new PorticoError(3210, { host: this.#host, seconds: 0 });
+    }
+    this.#state = 'untaken';
+    for (const chunk of this.#early) this.#stream.write(chunk);
+    this.#early = [];
+    this.#earlyBytes = 0;
+    if (this.#earlyEnd) this.#stream.end();
+    if (this.#handler !== null) this.#attach(this.#stream, this.#handler);
+    if (this.#toldToStop) {
+      this.#toldToStop = false;
+      this.#handler?.onWritable();
+    }
+  }
+
+  setHandler(handler: UpstreamHandler): void {
+    this.#handler = handler;
+    if (this.#stream !== null) this.#attach(this.#stream, handler);
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#stream !== null) return this.#stream.write(chunk);
+    if (this.#state === 'over') return false;
+    this.#early.push(chunk);
+    this.#earlyBytes += chunk.length;
+    if (this.#earlyBytes < HELD_BYTES) return true;
+    this.#toldToStop = true;
+    return false;
+  }
+
+  end(chunk?: Uint8Array): void {
+    if (this.#stream !== null) {
+      this.#stream.end(chunk);
+      return;
+    }
+    if (chunk !== undefined) this.write(chunk);
+    this.#earlyEnd = true;
+  }
+
+  reset(): void {
+    this.#stream?.reset(MuxError.cancelled);
+    this.#over();
+  }
+
+  abort(): void {
+    this.#stream?.abort();
+    this.#over();
+  }
+
+  ack(bytes: number): void {
+    this.#stream?.ack(bytes);
+  }
+
+  get bufferedBytes(): number {
+    return this.#stream?.bufferedBytes ?? this.#earlyBytes;
+  }
+
+  get acceptedAtMs(): number | null {
+    return this.#opening.reply === null ? (this.#stream?.acceptedAtMs ?? null) : this.#acceptedAtMs;
+  }
+
+  get openedAtMs(): number {
+    return this.#stream?.openedAtMs ?? 0;
+  }
+
+  /** No frame came back, and it is not over. */
+  get isUntaken(): boolean {
+    return this.#state === 'untaken' && this.#stream?.acceptedAtMs === null;
+  }
+
+  /** The edge's own refusal: nothing came back in time. */
+  giveUp(code: string, message: string): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    this.#stream?.abort();
+    this.#handler?.onRefused({ code, message, dialMs: 0 });
+  }
+
+  lost(): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    this.#handler?.onReset(MuxError.sessionClosed);
+  }
+
+  #attach(stream: MuxStream, handler: UpstreamHandler): void {
+    if (this.#state === 'taken') stream.setHandler(handler);
+    else if (this.#opening.reply === null) this.#awaitFirstFrame(stream, handler);
+    else this.#awaitReply(stream, handler, this.#opening.reply);
+  }
+
+  /** A stock SDK: any frame back, and the rest is the user's. */
+  #awaitFirstFrame(stream: MuxStream, handler: UpstreamHandler): void {
+    stream.setHandler({
+      onAccepted: () => {
+        this.#taken();
+        stream.setHandler(handler);
+      },
+      // Only after onAccepted, which has put the user in our place.
+      onData: (chunk) => handler.onData(chunk),
+      onEnd: () => handler.onEnd(),
+      onWritable: () => handler.onWritable(),
+      onReset: (code) => {
+        this.#over();
+        handler.onReset(code);
+      },
+    });
+  }
+
+  /** An agent of ours: OpenOk or OpenErr comes before everything else. */
+  #awaitReply(stream: MuxStream, handler: UpstreamHandler, reply: OpenReplyReader): void {
+    const refuse = (code: string, message: string, dialMs: number) => {
+      this.#over();
+      stream.reset(MuxError.cancelled);
+      handler.onRefused({ code, message, dialMs });
+    };
+    stream.setHandler({
+      // It has the stream; whether its upstream does is still to come. L20's clock stops.
+      onAccepted: () => this.#events.settled(this),
+      onData: (chunk) => {
+        const answer = readReply(reply, chunk);
+        if (answer.kind === 'more') {
+          stream.ack(chunk.length);
+          return;
+        }
+        if (answer.kind === 'error') {
+          refuse(answer.error.code, answer.error.message, answer.error.dialMs);
+          return;
+        }
+        stream.ack(chunk.length - answer.rest.length);
+        this.#acceptedAtMs = performance.now();
+        this.#taken();
+        // Tells the user onAccepted, since the mux stream has frames from the agent.
+        stream.setHandler(handler);
+        if (answer.rest.length > 0) handler.onData(answer.rest);
+      },
+      onEnd: () => refuse('DIAL_FAILED', 'the agent closed the stream without an answer', 0),
+      onWritable: () => handler.onWritable(),
+      onReset: (code) => {
+        this.#over();
+        handler.onReset(code);
+      },
+    });
+  }
+
+  #taken(): void {
+    this.#state = 'taken';
+    this.#events.settled(this);
+  }
+
+  #over(): void {
+    if (this.#state === 'over') return;
+    const waited = this.#state !== 'taken';
+    this.#state = 'over';
+    this.#early = [];
+    this.#earlyBytes = 0;
+    if (waited) this.#events.settled(this);
+  }
+}
+
+/** An answer that cannot be read is a refusal: the agent speaks another language than it announced. */
+function readReply(reply: OpenReplyReader, chunk: Buffer): OpenReply {
+  try {
+    return reply.push(chunk);
+  } catch (error) {
+    if (!(error instanceof MessageError)) throw error;
+    return { kind: 'error', error: { code: 'DIAL_FAILED', message: error.message, dialMs: 0 } };
+  }
+}
