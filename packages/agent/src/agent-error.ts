@@ -25,8 +25,11 @@ export class AgentError extends Error {
   }
 }
 
-/** Said by a server that counts a half-dead session of ours: right at the first try, stale at a later one. */
-const staleOnReturn: ReadonlySet<string> = new Set(['ERR_NGROK_108', 'ERR_NGROK_324', 'ERR_NGROK_334']);
+/**
+ * Right at the first try, passing at a later one: the server still counts a half-dead session of ours (108, 324,
+ * 334), or no longer knows the keys it gave us (110, 335), which are dropped then.
+ */
+const staleOnReturn: ReadonlySet<string> = new Set([108, 110, 324, 334, 335].map((code) => `ERR_NGROK_${code}`));
 
 /**
  * Whether trying again with the same input cannot help. `firstTry` is true until the same thing has worked once:

@@ -1,4 +1,4 @@
-import { PorticoError, errorName } from '@portico/errors';
+import { errorName, PorticoError } from '@portico/errors';
 import { AgentError } from './agent-error.ts';
 
 /** Protocols that the server knows; an http endpoint is `https` unless its URL says otherwise. */

@@ -13,10 +13,19 @@ describe('a connect URL', () => {
     expect(parseConnectUrl(text)).toEqual({ host, port, text: shown });
   });
 
-  it.each(['', 'a b:1', 'host:0', 'host:70000', 'host:x', '[zz]:1', '::1:80', 'u@h:1', 'h:1/path', 'http://h:1', '-h:1'])(
-    '"%s" is refused and told what is accepted',
-    (text) => {
-      expect(() => parseConnectUrl(text)).toThrow('Accepted: host:port');
-    },
-  );
+  it.each([
+    '',
+    'a b:1',
+    'host:0',
+    'host:70000',
+    'host:x',
+    '[zz]:1',
+    '::1:80',
+    'u@h:1',
+    'h:1/path',
+    'http://h:1',
+    '-h:1',
+  ])('"%s" is refused and told what is accepted', (text) => {
+    expect(() => parseConnectUrl(text)).toThrow('Accepted: host:port');
+  });
 });

@@ -55,7 +55,8 @@ export class ConnectionCounters {
   read(): ConnectionFigures {
     this.#catchUp();
     const sorted = [...this.#durations].sort((a, b) => a - b);
-    const quantile = (q: number): number | null => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? null;
+    const quantile = (q: number): number | null =>
+      sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? null;
     return {
       total: this.#total,
       open: this.#open,

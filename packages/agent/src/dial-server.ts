@@ -50,7 +50,8 @@ export function dialServer(options: DialServerOptions): Promise<TLSSocket> {
     };
     const onAbort = (): void => fail(new AgentError('closed', 'The agent was closed.'));
     const onError = (error: NodeJS.ErrnoException): void => fail(describeDialError(error, url));
-    const onClose = (): void => fail(new AgentError('unreachable', `${url.text} closed the connection during the TLS handshake.`));
+    const onClose = (): void =>
+      fail(new AgentError('unreachable', `${url.text} closed the connection during the TLS handshake.`));
     const onSecure = (): void => {
       settle();
       resolve(socket);
@@ -91,7 +92,10 @@ export function describeDialError(error: NodeJS.ErrnoException, url: ConnectUrl)
     case 'CERT_HAS_EXPIRED':
       return make('untrusted', `The certificate of ${url.text} has expired, or this machine's clock is wrong.`);
     case 'CERT_NOT_YET_VALID':
-      return make('untrusted', `The certificate of ${url.text} is not valid yet: this machine's clock is probably wrong.`);
+      return make(
+        'untrusted',
+        `The certificate of ${url.text} is not valid yet: this machine's clock is probably wrong.`,
+      );
     default:
       break;
   }
@@ -104,7 +108,10 @@ export function describeDialError(error: NodeJS.ErrnoException, url: ConnectUrl)
     );
   }
   if (code?.startsWith('ERR_SSL_') === true || code === 'EPROTO') {
-    return make('protocol', `${url.text} does not speak TLS as an agent port does (${code}).\nIs it the connect port of the server?`);
+    return make(
+      'protocol',
+      `${url.text} does not speak TLS as an agent port does (${code}).\nIs it the connect port of the server?`,
+    );
   }
   return make('unreachable', `The connection to ${url.text} failed: ${error.message || code || 'unknown error'}.`);
 }
@@ -128,5 +135,5 @@ const untrustedCodes: ReadonlySet<string> = new Set([
 function innerCode(error: NodeJS.ErrnoException): string | undefined {
   if (!(error instanceof AggregateError)) return error.code;
   const codes = error.errors.map((each: NodeJS.ErrnoException) => each.code);
-  return codes.find((each) => each === 'ECONNREFUSED') ?? codes[0] ?? error.code;
+  return codes.find((each) => each === 'ECONNREFUSED') ?? codes[0];
 }

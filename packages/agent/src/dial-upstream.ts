@@ -99,7 +99,13 @@ function dialPlain(address: UpstreamAddress, events: UpstreamEvents): Socket {
   const onread = readInto(events);
   if (address.kind === 'unix') return connectTcp({ path: address.path, allowHalfOpen: true, onread });
   const { host, port } = address;
-  return connectTcp({ host, port, allowHalfOpen: true, onread, ...(isLocalhost(host) ? { lookup: lookupLoopback } : {}) });
+  return connectTcp({
+    host,
+    port,
+    allowHalfOpen: true,
+    onread,
+    ...(isLocalhost(host) ? { lookup: lookupLoopback } : {}),
+  });
 }
 
 function dialTls(
@@ -127,12 +133,16 @@ function dialTls(
 
 // `localhost` is loopback by definition (RFC 6761 section 6.3). Asking the resolver would take a worker thread for
 // every connection. Servers listen on one family or on both: what answered last is tried first.
-const loopback: Record<4 | 6, LookupAddress> = { 4: { address: '127.0.0.1', family: 4 }, 6: { address: '::1', family: 6 } };
+const loopback: Record<4 | 6, LookupAddress> = {
+  4: { address: '127.0.0.1', family: 4 },
+  6: { address: '::1', family: 6 },
+};
 let loopbackFirst: 4 | 6 = 4;
 
 const lookupLoopback: LookupFunction = (_hostname, options, callback) => {
   const order = [loopback[loopbackFirst], loopback[loopbackFirst === 4 ? 6 : 4]];
-  const fitting = options.family === 4 || options.family === 6 ? order.filter((a) => a.family === options.family) : order;
+  const fitting =
+    options.family === 4 || options.family === 6 ? order.filter((a) => a.family === options.family) : order;
   if (options.all === true) callback(null, fitting);
   else callback(null, fitting[0]?.address ?? '127.0.0.1', fitting[0]?.family ?? 4);
 };

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type MuxStream, MuxError, type StreamHandler } from '@portico/muxado';
+import { MuxError, type MuxStream, type StreamHandler } from '@portico/muxado';
 import type { Clock } from './clock.ts';
 import type { CorkBatch } from './cork-batch.ts';
 import { type DialFailure, type DialOptions, dialUpstream, type UpstreamEvents } from './dial-upstream.ts';

@@ -43,7 +43,10 @@ const accepted: Record<UpstreamProto, string> = {
 };
 
 function refuse(text: string, proto: UpstreamProto, reason: string): AgentError {
-  return new AgentError('usage', `The upstream address "${text}" is not accepted: ${reason}.\nAccepted: ${accepted[proto]}.`);
+  return new AgentError(
+    'usage',
+    `The upstream address "${text}" is not accepted: ${reason}.\nAccepted: ${accepted[proto]}.`,
+  );
 }
 
 function unixAddress(text: string, proto: UpstreamProto): UpstreamAddress {

@@ -1,0 +1,469 @@
+import { EventEmitter } from 'node:events';
+import { AgentError, isPermanent } from './agent-error.ts';
+import { type AgentLog, silentLog } from './agent-log.ts';
+import { type AgentSession, openAgentSession, type SessionInfo, type SessionKeys } from './agent-session.ts';
+import { Backoff, type BackoffOptions, defaultBackoff } from './backoff.ts';
+import { type EndpointOptions, wantedBind } from './bind-request.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { type ConnectUrl, parseConnectUrl } from './connect-url.ts';
+import { ConnectionCounters, type ConnectionFigures } from './connection-counters.ts';
+import { CorkBatch } from './cork-batch.ts';
+import { AgentEndpoint, type EndpointEnd, type EndpointTarget } from './endpoint.ts';
+import { Forward } from './forward.ts';
+import type { Exchange } from './http-tap.ts';
+import type { IncomingStream } from './incoming-stream.ts';
+import { type ConnectionHandler, toConnection } from './listener.ts';
+import type { StreamTap } from './stream-tap.ts';
+import { parseUpstreamAddress, type UpstreamAddress } from './upstream-address.ts';
+
+export interface AgentOptions {
+  /** `host:port` of the server's connect port. */
+  readonly connectUrl: string;
+  /** PEM texts of the CAs to believe; null or absent for those of Node and of the system. */
+  readonly ca?: readonly string[] | string | null;
+  readonly authtoken: string;
+  /** Shown with the session; at most 4,096 bytes. */
+  readonly metadata?: string;
+  /** Version and name that the server is told. */
+  readonly version?: string;
+  readonly clientType?: string;
+  readonly heartbeat?: { readonly intervalMs: number; readonly toleranceMs: number };
+  /** TCP and TLS to the server (default 10 s). */
+  readonly connectTimeoutMs?: number;
+  /** A connection to an upstream (default 10 s). */
+  readonly dialTimeoutMs?: number;
+  /** Answers of the server to Auth, Bind and Unbind (default 30 s; Auth may take longer while the server starts). */
+  readonly callTimeoutMs?: number;
+  readonly backoff?: Partial<Omit<BackoffOptions, 'random'>>;
+  /** Asks for `exchange` events: heads of HTTP messages are read off what passes. */
+  readonly observeExchanges?: boolean;
+  readonly log?: AgentLog;
+  readonly clock?: Clock;
+}
+
+/** What the agent does now. `error` of `stopped` is null when it was closed on purpose. */
+export type AgentState =
+  | { readonly kind: 'connecting' }
+  | { readonly kind: 'online'; readonly session: SessionInfo }
+  | { readonly kind: 'reconnecting'; readonly attempt: number; readonly inMs: number; readonly reason: string }
+  | { readonly kind: 'stopped'; readonly error: AgentError | null };
+
+/** One visitor's connection, for logs. */
+export interface ConnectionInfo {
+  readonly endpoint: AgentEndpoint;
+  readonly client: string;
+  readonly durationMs: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly whole: boolean;
+  /** Why the upstream could not be dialled; null when it could. */
+  readonly failure: string | null;
+  readonly dialMs: number | null;
+}
+
+export interface AgentEvents {
+  state: [state: AgentState];
+  /** An endpoint is public; `again` after a reconnect. */
+  online: [endpoint: AgentEndpoint, again: boolean];
+  /** An endpoint is over. */
+  offline: [endpoint: AgentEndpoint, end: EndpointEnd];
+  opened: [endpoint: AgentEndpoint, client: string];
+  closed: [connection: ConnectionInfo];
+  exchange: [exchange: Exchange];
+  latency: [ms: number];
+}
+
+export interface CloseOptions {
+  /** How long streams in flight may finish (default 0). */
+  readonly graceMs?: number;
+  /** Streams whose last bytes went to the visitor that long ago do not hold up the end (default: all do). */
+  readonly quietMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Begins to connect at once; the returned agent keeps trying until it is closed or cannot succeed. */
+export function connectAgent(options: AgentOptions): Agent {
+  return new Agent(options);
+}
+
+/**
+ * An agent: one session to the server, found again for ever when it is lost, and the endpoints that live in it.
+ *
+ * It ends (`stopped` with an error) only by what trying again cannot mend: an unknown or revoked token, a server that
+ * cannot prove who it is at the first contact. An endpoint ends likewise alone. Everything else is waited out.
+ */
+export class Agent extends EventEmitter<AgentEvents> {
+  readonly #options: AgentOptions;
+  readonly #url: ConnectUrl;
+  readonly #ca: readonly string[] | null;
+  readonly #clock: Clock;
+  readonly #log: AgentLog;
+  readonly #backoff: Backoff;
+  readonly #corks = new CorkBatch();
+  readonly #counters: ConnectionCounters;
+  readonly #endpoints = new Set<AgentEndpoint>();
+  /** The current one and those that only finish what they carry. */
+  readonly #sessions = new Set<AgentSession>();
+  readonly #forwards = new Set<Forward>();
+  readonly #abort = new AbortController();
+  #session: AgentSession | null = null;
+  #keys: SessionKeys = { clientId: '', cookie: '' };
+  #state: AgentState = { kind: 'connecting' };
+  #wasOnline = false;
+  #wake: (() => void) | null = null;
+  #upstreamMs: number | null = null;
+  #makeTap: ((endpoint: AgentEndpoint, client: string) => StreamTap) | null = null;
+
+  constructor(options: AgentOptions) {
+    super();
+    this.#options = options;
+    this.#url = parseConnectUrl(options.connectUrl);
+    const { ca = null } = options;
+    this.#ca = typeof ca === 'string' ? [ca] : ca;
+    this.#clock = options.clock ?? systemClock;
+    this.#log = options.log ?? silentLog;
+    this.#counters = new ConnectionCounters(this.#clock);
+    this.#backoff = new Backoff({ ...defaultBackoff, ...options.backoff, random: () => this.#clock.random() });
+    if (options.authtoken === '') {
+      throw new AgentError('usage', 'The authtoken is missing.\nRun: portico config add-authtoken TOKEN', {
+        code: 'ERR_NGROK_4018',
+      });
+    }
+    void this.#run();
+  }
+
+  get state(): AgentState {
+    return this.#state;
+  }
+
+  get endpoints(): readonly AgentEndpoint[] {
+    return [...this.#endpoints];
+  }
+
+  get latencyMs(): number | null {
+    return this.#session?.latencyMs ?? null;
+  }
+
+  /** How long the latest connection to an upstream took; null before the first. */
+  get upstreamMs(): number | null {
+    return this.#upstreamMs;
+  }
+
+  get openStreams(): number {
+    return this.#forwards.size;
+  }
+
+  figures(): ConnectionFigures {
+    return this.#counters.read();
+  }
+
+  /**
+   * Opens an endpoint whose connections go to `upstream` (forms of `parseUpstreamAddress`). Resolves when it is
+   * public; while the server cannot be reached it waits. Rejects with an AgentError when it cannot be.
+   */
+  async forward(options: EndpointOptions & { readonly upstream: string | UpstreamAddress }): Promise<AgentEndpoint> {
+    const { upstream } = options;
+    const address = typeof upstream === 'string' ? parseUpstreamAddress(upstream, options.proto) : upstream;
+    return this.#add({ forwardsTo: address.text, ...options }, { kind: 'upstream', address });
+  }
+
+  /** Opens an endpoint whose connections are handed to `onConnection` in this process. */
+  async listen(options: EndpointOptions, onConnection: ConnectionHandler): Promise<AgentEndpoint> {
+    return this.#add({ forwardsTo: `app://${process.pid}`, ...options }, { kind: 'handler', onConnection });
+  }
+
+  /**
+   * Gives the endpoints back, lets what is in flight finish, says good-bye. Resolves when nothing is left. A second
+   * call may bring a shorter grace by its signal.
+   */
+  async close(options: CloseOptions = {}): Promise<void> {
+    if (this.#state.kind === 'stopped') return;
+    const { graceMs = 0, quietMs = Number.POSITIVE_INFINITY, signal } = options;
+    this.#abort.abort();
+    this.#wake?.();
+    await Promise.all([...this.#endpoints].map((endpoint) => endpoint.close()));
+    await this.#drained(graceMs, quietMs, signal);
+    this.#stop(null);
+  }
+
+  // The session, again and again
+
+  async #run(): Promise<void> {
+    if (this.#options.observeExchanges === true) {
+      const { HttpTap } = await import('./http-tap.ts');
+      this.#makeTap = (endpoint, client) =>
+        new HttpTap({
+          endpoint: endpoint.name,
+          clientIp: client,
+          clock: this.#clock,
+          onExchange: (exchange) => this.emit('exchange', exchange),
+        });
+    }
+    while (!this.#abort.signal.aborted) {
+      let reason: AgentError;
+      try {
+        const session = await this.#open();
+        reason = await this.#serve(session);
+      } catch (error) {
+        reason = asAgentError(error);
+        if (this.#abort.signal.aborted) return;
+        if (reason.code === 'ERR_NGROK_110') this.#keys = { clientId: '', cookie: '' };
+        if (isPermanent(reason, !this.#wasOnline)) {
+          this.#log('error', 'agent stopped', { obj: 'csess', err: reason.message, code: reason.code });
+          this.#stop(reason);
+          return;
+        }
+      }
+      if (this.#abort.signal.aborted) return;
+      await this.#wait(reason);
+    }
+  }
+
+  async #open(): Promise<AgentSession> {
+    const { options, clock } = { options: this.#options, clock: this.#clock };
+    const session = await openAgentSession({
+      url: this.#url,
+      ca: this.#ca,
+      authtoken: options.authtoken,
+      keys: this.#keys,
+      metadata: options.metadata ?? '',
+      version: options.version ?? '0.0.0',
+      clientType: options.clientType ?? 'portico-agent',
+      heartbeat: options.heartbeat ?? { intervalMs: 10_000, toleranceMs: 15_000 },
+      connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+      callTimeoutMs: options.callTimeoutMs ?? 30_000,
+      clock,
+      signal: this.#abort.signal,
+      onVisitor: (from, incoming) => this.#onVisitor(from, incoming),
+      onStopEndpoint: (from, id, message, code) => this.#onStopEndpoint(from, id, message, code),
+      onCommand: (from, command) => this.#onCommand(from, command),
+      onLatency: (ms) => this.emit('latency', ms),
+    });
+    this.#keys = session.keys;
+    return session;
+  }
+
+  /** From online to lost; returns why it was lost. */
+  async #serve(session: AgentSession): Promise<AgentError> {
+    const startedMs = this.#clock.nowMs();
+    this.#session = session;
+    this.#sessions.add(session);
+    this.#wasOnline = true;
+    this.#log('info', 'client session established', {
+      obj: 'csess',
+      id: session.info.sessionId ?? '',
+      region: session.info.region ?? '',
+    });
+    this.#setState({ kind: 'online', session: session.info });
+    for (const endpoint of this.#endpoints) void endpoint.bindTo(session);
+    const end = await session.ended;
+    this.#sessions.delete(session);
+    if (this.#session === session) this.#session = null;
+    for (const endpoint of this.#endpoints) endpoint.sessionLost(session);
+    this.#backoff.afterSession(this.#clock.nowMs() - startedMs);
+    return end;
+  }
+
+  async #wait(reason: AgentError): Promise<void> {
+    const inMs = this.#backoff.nextMs();
+    const text = firstLine(reason.message);
+    this.#log('warn', 'failed to reconnect session', {
+      obj: 'csess',
+      err: text,
+      attempt: this.#backoff.failures,
+      in_ms: inMs,
+    });
+    this.#setState({ kind: 'reconnecting', attempt: this.#backoff.failures, inMs, reason: reason.message });
+    await new Promise<void>((resolve) => {
+      const cancel = this.#clock.after(inMs, resolve);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+    });
+    this.#wake = null;
+  }
+
+  #setState(state: AgentState): void {
+    this.#state = state;
+    this.emit('state', state);
+  }
+
+  #stop(error: AgentError | null): void {
+    if (this.#state.kind === 'stopped') return;
+    this.#abort.abort();
+    this.#wake?.();
+    for (const endpoint of [...this.#endpoints]) endpoint.end({ kind: 'agent-stopped', error });
+    for (const session of this.#sessions) session.close();
+    this.#sessions.clear();
+    this.#session = null;
+    this.#setState({ kind: 'stopped', error });
+  }
+
+  async #drained(graceMs: number, quietMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const untilMs = this.#clock.nowMs() + graceMs;
+    for (;;) {
+      const now = this.#clock.nowMs();
+      const busy = [...this.#forwards].some((forward) => !forward.isIdle(now, quietMs));
+      if (!busy || now >= untilMs || signal?.aborted === true || this.#sessions.size === 0) return;
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          cancel();
+          signal?.removeEventListener('abort', done);
+          resolve();
+        };
+        const cancel = this.#clock.after(50, done);
+        signal?.addEventListener('abort', done);
+      });
+    }
+  }
+
+  // Endpoints
+
+  async #add(options: EndpointOptions, target: EndpointTarget): Promise<AgentEndpoint> {
+    const wanted = wantedBind(options);
+    if (this.#abort.signal.aborted) {
+      const error = this.#state.kind === 'stopped' ? this.#state.error : null;
+      throw error ?? new AgentError('closed', 'The agent was closed.');
+    }
+    const endpoint = new AgentEndpoint({
+      options,
+      wanted,
+      target,
+      clock: this.#clock,
+      random: () => this.#clock.random(),
+      onOnline: (again) => {
+        const { name, url, forwardsTo } = endpoint;
+        this.#log('info', again ? 'restarted tunnel' : 'started tunnel', {
+          obj: 'tunnels',
+          name,
+          addr: forwardsTo,
+          url,
+        });
+        this.emit('online', endpoint, again);
+      },
+      onRetry: (error, inMs) =>
+        this.#log('warn', 'failed to start tunnel, trying again', {
+          obj: 'tunnels',
+          name: endpoint.name,
+          err: firstLine(error.message),
+          in_ms: inMs,
+        }),
+      onOver: (end) => {
+        this.#endpoints.delete(endpoint);
+        if (end.error !== null)
+          this.#log('error', 'tunnel closed', {
+            obj: 'tunnels',
+            name: endpoint.name,
+            err: firstLine(end.error.message),
+          });
+        this.emit('offline', endpoint, end);
+      },
+    });
+    this.#endpoints.add(endpoint);
+    if (this.#session !== null) void endpoint.bindTo(this.#session);
+    return endpoint.ready;
+  }
+
+  #onStopEndpoint(session: AgentSession, id: string, message: string, code: string | null): void {
+    const endpoint = this.#find(session, id);
+    if (endpoint === null) return;
+    endpoint.end({
+      kind: 'stopped-by-server',
+      error: new AgentError('refused', message || 'The server stopped this endpoint.', { code }),
+    });
+  }
+
+  #onCommand(session: AgentSession, command: 'stop' | 'restart'): void {
+    this.#log('info', 'received command from the server', { obj: 'csess', cmd: command });
+    if (command === 'stop') {
+      void this.close();
+      return;
+    }
+    // The old session finishes what it carries beside the new one; the server sends it nothing more once we rebind.
+    this.#retire(session);
+  }
+
+  #retire(session: AgentSession): void {
+    if (this.#session !== session) return;
+    session.retire(new AgentError('unreachable', 'The server asked for a new session.'));
+  }
+
+  // Streams
+
+  #find(session: AgentSession, bindId: string): AgentEndpoint | null {
+    for (const endpoint of this.#endpoints) if (endpoint.isBound(session, bindId)) return endpoint;
+    return null;
+  }
+
+  #onVisitor(session: AgentSession, incoming: IncomingStream): boolean {
+    const endpoint = this.#find(session, incoming.bindId);
+    if (endpoint === null) return false;
+    this.#carry(endpoint, incoming);
+    return true;
+  }
+
+  #carry(endpoint: AgentEndpoint, incoming: IncomingStream): void {
+    const { target } = endpoint;
+    if (target.kind === 'handler') {
+      target.onConnection(toConnection(incoming));
+      return;
+    }
+    const startedMs = this.#clock.nowMs();
+    const { client } = incoming;
+    let dialMs: number | null = null;
+    this.#counters.opened();
+    this.emit('opened', endpoint, client);
+    const forward = new Forward({
+      stream: incoming.stream,
+      address: target.address,
+      wrapInTls: !incoming.passthroughTls,
+      alpn: alpnOf(endpoint),
+      timeoutMs: this.#options.dialTimeoutMs ?? 10_000,
+      reply: {
+        connected: (ms) => {
+          dialMs = ms;
+          this.#upstreamMs = ms;
+          return incoming.reply.connected(ms);
+        },
+        failed: (failure) => incoming.reply.failed(failure),
+      },
+      tap: endpoint.isHttp && this.#makeTap !== null ? this.#makeTap(endpoint, client) : null,
+      corks: this.#corks,
+      clock: this.#clock,
+      onOver: ({ bytesIn, bytesOut, whole, failure }) => {
+        this.#forwards.delete(forward);
+        const durationMs = this.#clock.nowMs() - startedMs;
+        this.#counters.closed(durationMs, bytesIn, bytesOut);
+        const info = {
+          endpoint,
+          client,
+          durationMs,
+          bytesIn,
+          bytesOut,
+          whole,
+          failure: failure?.message ?? null,
+          dialMs,
+        };
+        this.emit('closed', info);
+      },
+    });
+    this.#forwards.add(forward);
+    incoming.take(forward);
+  }
+}
+
+function alpnOf(endpoint: AgentEndpoint): 'http/1.1' | 'h2' | null {
+  if (!endpoint.isHttp) return null;
+  return endpoint.forwardsProto === 'http2' ? 'h2' : 'http/1.1';
+}
+
+function asAgentError(error: unknown): AgentError {
+  if (error instanceof AgentError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new AgentError('unreachable', message, { cause: error });
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? text;
+}
