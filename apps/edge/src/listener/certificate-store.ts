@@ -1,0 +1,187 @@
+import { constants, X509Certificate } from 'node:crypto';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { type IssuedLeaf, type LeafIssuer, renewAt } from '@portico/pki';
+import type { Logger } from '@portico/service';
+import { LRUCache } from 'lru-cache';
+
+/** TLS material for one handshake. */
+export interface ServedCertificate {
+  readonly context: SecureContext;
+  /** Names that the certificate covers, lower case; may begin with `*.`. */
+  readonly names: readonly string[];
+}
+
+interface Entry extends ServedCertificate {
+  readonly leaf: IssuedLeaf;
+  /** Wall-clock times: a certificate's life is one of dates. */
+  readonly renewAtMs: number;
+  readonly notAfterMs: number;
+  readonly rebuildAtMs: number;
+}
+
+export interface CertificateStoreOptions {
+  readonly baseDomain: string;
+  /** What the names under the base and elsewhere stand for: a host that is served by its own name, by a wildcard, or not. */
+  readonly served: (serverName: string) => { readonly kind: 'host' } | { readonly kind: 'wildcard' } | null;
+  readonly log: Logger;
+  /** Contexts kept; each is about 43 KB. */
+  readonly contextsMax?: number;
+  /** Wall-clock time. */
+  readonly now?: () => number;
+}
+
+/** TLS 1.2 and 1.3, ECDHE with AEAD, no renegotiation (S8). */
+const TLS_OPTIONS = {
+  minVersion: 'TLSv1.2',
+  ciphers: [
+    'TLS_AES_128_GCM_SHA256',
+    'TLS_AES_256_GCM_SHA384',
+    'TLS_CHACHA20_POLY1305_SHA256',
+    'ECDHE-ECDSA-AES128-GCM-SHA256',
+    'ECDHE-ECDSA-AES256-GCM-SHA384',
+    'ECDHE-ECDSA-CHACHA20-POLY1305',
+  ].join(':'),
+  honorCipherOrder: true,
+  secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,
+} as const;
+
+/** Each context has ticket keys of its own, so that no session is resumed under another name; they live a day. */
+const CONTEXT_LIFE_MS = 24 * 3_600_000;
+const CONTEXTS_MAX = 1_000;
+
+/**
+ * The certificate for a server name (design D5): a leaf of its own for a host that is live, one shared leaf for the
+ * other one-label names under the base, nothing for the rest. Leaves are made by the edge's issuing CA when first
+ * asked for, once however many ask, and made anew at 2/3 of their life while the old one serves on.
+ */
+export class CertificateStore {
+  readonly #options: CertificateStoreOptions;
+  readonly #now: () => number;
+  readonly #cache: LRUCache<string, Entry>;
+  readonly #pinned = new Map<string, ServedCertificate>();
+  readonly #making = new Map<string, Promise<Entry>>();
+  #issuer: Promise<LeafIssuer>;
+  #setIssuer: (issuer: LeafIssuer) => void;
+  #issued = 0;
+
+  constructor(options: CertificateStoreOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.#cache = new LRUCache({ max: options.contextsMax ?? CONTEXTS_MAX });
+    const { promise, resolve } = Promise.withResolvers<LeafIssuer>();
+    this.#issuer = promise;
+    this.#setIssuer = resolve;
+  }
+
+  /** From now on leaves are made by this CA; those of the one before are dropped. Until the first, handshakes wait. */
+  useIssuer(issuer: LeafIssuer): void {
+    this.#setIssuer(issuer);
+    this.#issuer = Promise.resolve(issuer);
+    this.#cache.clear();
+    this.#making.clear();
+  }
+
+  /** A certificate that comes from elsewhere: the connect host's. */
+  pin(serverName: string, material: { chainPem: string; privateKeyPem: string }): void {
+    this.#pinned.set(serverName, {
+      context: createSecureContext({ ...TLS_OPTIONS, cert: material.chainPem, key: material.privateKeyPem }),
+      names: [serverName],
+    });
+  }
+
+  /** Leaves made so far. */
+  get issued(): number {
+    return this.#issued;
+  }
+
+  /**
+   * What to present under this name; null: nothing, the handshake ends with unrecognized_name. At once if it is
+   * there, else a promise, which rejects when the leaf cannot be made.
+   */
+  find(serverName: string): ServedCertificate | null | Promise<ServedCertificate> {
+    const pinned = this.#pinned.get(serverName);
+    if (pinned !== undefined) return pinned;
+    const name = this.#certificateName(serverName);
+    if (name === null) return null;
+    const nowMs = this.#now();
+    const entry = this.#cache.get(name);
+    if (entry === undefined || entry.notAfterMs <= nowMs) return this.#make(name);
+    if (entry.renewAtMs <= nowMs) {
+      this.#make(name).catch((error: unknown) => {
+        this.#options.log.warn({ err: error, name }, 'a certificate could not be renewed and serves on');
+      });
+    } else if (entry.rebuildAtMs <= nowMs) {
+      return this.#keep(name, entry.leaf);
+    }
+    return entry;
+  }
+
+  /** Makes the leaf of a host before the first visitor waits for it. */
+  warm(serverName: string): void {
+    const found = this.find(serverName);
+    if (found instanceof Promise) found.catch(() => {});
+  }
+
+  /** Forgets the leaf of a host that is no longer served. */
+  forget(serverName: string): void {
+    this.#cache.delete(serverName);
+  }
+
+  /** Whether the certificate presented under `serverName` covers `hostname` too. */
+  covers(serverName: string, hostname: string): boolean {
+    const name = this.#certificateName(serverName);
+    return name !== null && (name === hostname || (name.startsWith('*.') && name.slice(2) === parentOf(hostname)));
+  }
+
+  #certificateName(serverName: string): string | null {
+    const served = this.#options.served(serverName);
+    if (served?.kind === 'host') return serverName;
+    const parent = parentOf(serverName);
+    if (served?.kind === 'wildcard' && parent !== null) return `*.${parent}`;
+    const { baseDomain } = this.#options;
+    return parent === baseDomain || serverName === baseDomain ? `*.${baseDomain}` : null;
+  }
+
+  /** Single flight: a hundred handshakes for a new host make one leaf. */
+  #make(name: string): Promise<Entry> {
+    const running = this.#making.get(name);
+    if (running !== undefined) return running;
+    const making = this.#issue(name).finally(() => {
+      if (this.#making.get(name) === making) this.#making.delete(name);
+    });
+    this.#making.set(name, making);
+    return making;
+  }
+
+  async #issue(name: string): Promise<Entry> {
+    const issuer = await this.#issuer;
+    const { baseDomain } = this.#options;
+    const leaf = await issuer.issue({ dns: name === `*.${baseDomain}` ? [name, baseDomain] : [name], ips: [] });
+    this.#issued += 1;
+    return this.#keep(name, leaf);
+  }
+
+  #keep(name: string, leaf: IssuedLeaf): Entry {
+    const context = createSecureContext({ ...TLS_OPTIONS, cert: leaf.certificatePem, key: leaf.privateKeyPem });
+    const entry: Entry = {
+      context,
+      names: dnsNames(leaf.certificatePem),
+      leaf,
+      renewAtMs: renewAt(leaf.certificatePem).getTime(),
+      notAfterMs: leaf.notAfter.getTime(),
+      rebuildAtMs: this.#now() + CONTEXT_LIFE_MS,
+    };
+    this.#cache.set(name, entry);
+    return entry;
+  }
+}
+
+function parentOf(hostname: string): string | null {
+  const dot = hostname.indexOf('.');
+  return dot === -1 ? null : hostname.slice(dot + 1);
+}
+
+function dnsNames(certificatePem: string): string[] {
+  const names = new X509Certificate(certificatePem).subjectAltName ?? '';
+  return names.split(', ').flatMap((name) => (name.startsWith('DNS:') ? [name.slice(4)] : []));
+}

@@ -1,0 +1,270 @@
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { PorticoError } from '@portico/errors';
+import type { Logger } from '@portico/service';
+import type { Endpoint } from '../endpoint/endpoint.ts';
+import type { Visitor } from '../proxy/exchange.ts';
+import type { HttpProxy } from '../proxy/http-proxy.ts';
+import { Http1Visitor } from '../proxy/http1-visitor.ts';
+import { Http2Visitor } from '../proxy/http2-visitor.ts';
+import type { Swept } from '../proxy/sweep.ts';
+import type { TcpProxy } from '../proxy/tcp-proxy.ts';
+import { type IdleStreams, VisitorStreams } from '../proxy/visitor-streams.ts';
+import type { Admission } from './admission.ts';
+import type { CertificateStore, ServedCertificate } from './certificate-store.ts';
+import { CLIENT_HELLO_BYTES_MAX, encodeAlert, readClientHello, TlsAlert } from './client-hello.ts';
+import { type Draining, type Peer, PublicServer } from './public-server.ts';
+
+/** Takes connections of the dashboard's and the API's hosts, after TLS. */
+export interface PlatformHosts {
+  has(serverName: string): boolean;
+  accept(socket: TLSSocket, peer: Peer, serverName: string): Draining;
+}
+
+export interface TlsListenerOptions {
+  readonly proxy: HttpProxy;
+  readonly admission: Admission;
+  readonly certificates: CertificateStore;
+  readonly idleStreams: IdleStreams;
+  readonly tcpProxy: TcpProxy;
+  readonly findTls: (serverName: string) => Endpoint | null;
+  /** Names under which agents connect on this port. */
+  readonly connectHosts: ReadonlySet<string>;
+  readonly agents: { accept(socket: TLSSocket): void };
+  readonly platformHosts: PlatformHosts;
+  /** What URLs show when something in front maps ports; null: the listening port. */
+  readonly publicPort: number | null;
+  readonly log: Logger;
+}
+
+/**
+ * The one public TLS port (design D4). The server name in the ClientHello tells what a connection is before any of
+ * it is decrypted: an agent, an endpoint that ends TLS itself, the dashboard or API, or a visitor of an https
+ * endpoint. Names that nobody serves get an alert.
+ */
+export class TlsListener {
+  readonly options: TlsListenerOptions;
+  readonly #server: PublicServer;
+  #publicPort: number;
+
+  constructor(options: TlsListenerOptions) {
+    this.options = options;
+    this.#publicPort = options.publicPort ?? 0;
+    this.#server = new PublicServer({
+      admission: options.admission,
+      sweep: options.proxy.sweep,
+      limits: options.proxy.limits,
+      onVisitor: (socket, peer) => new TlsArrival(this, socket, peer),
+    });
+  }
+
+  /** @returns the port it listens on. */
+  async listen(port: number, address: string): Promise<number> {
+    const bound = await this.#server.listen(port, address);
+    if (this.#publicPort === 0) this.#publicPort = bound;
+    return bound;
+  }
+
+  get publicPort(): number {
+    return this.#publicPort;
+  }
+
+  get connections(): number {
+    return this.#server.connections;
+  }
+
+  drain(): void {
+    this.#server.drain();
+  }
+
+  close(): Promise<void> {
+    return this.#server.close();
+  }
+}
+
+/** What is done with a connection once its name is known. */
+type Purpose =
+  | { readonly kind: 'agent' }
+  | { readonly kind: 'platform' }
+  | { readonly kind: 'visitor'; readonly certificate: ServedCertificate };
+
+const ALPN: Record<Purpose['kind'], string[] | undefined> = {
+  // SDKs send no ALPN; an answer to none is none.
+  agent: undefined,
+  platform: ['http/1.1'],
+  visitor: ['h2', 'http/1.1'],
+};
+
+/** One connection from its first byte to the end of its handshake, all within L7. */
+class TlsArrival implements Draining, Swept {
+  readonly #listener: TlsListener;
+  readonly #socket: Socket;
+  readonly #peer: Peer;
+  readonly #deadlineMs: number;
+  #hello: Buffer[] = [];
+  #helloBytes = 0;
+  #over = false;
+  #draining = false;
+  #heir: Draining | null = null;
+
+  constructor(listener: TlsListener, socket: Socket, peer: Peer) {
+    this.#listener = listener;
+    this.#socket = socket;
+    this.#peer = peer;
+    const { sweep, limits } = listener.options.proxy;
+    this.#deadlineMs = sweep.now() + limits.handshakeMs;
+    sweep.add(this);
+    socket.on('data', this.#onData);
+    socket.on('end', this.#onEnd);
+    socket.once('close', this.#onClose);
+  }
+
+  sweep(nowMs: number): void {
+    if (nowMs >= this.#deadlineMs) this.#socket.destroy();
+  }
+
+  drain(): void {
+    this.#draining = true;
+    if (this.#heir !== null) this.#heir.drain();
+    else if (!this.#over) this.#socket.destroy();
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#hello.push(chunk);
+    this.#helloBytes += chunk.length;
+    const bytes = this.#hello.length === 1 ? chunk : Buffer.concat(this.#hello);
+    const hello = readClientHello(bytes);
+    switch (hello.kind) {
+      case 'incomplete':
+        if (this.#helloBytes > CLIENT_HELLO_BYTES_MAX + 1024) this.#alert(TlsAlert.decodeError);
+        return;
+      case 'malformed':
+        this.#alert(TlsAlert.decodeError);
+        return;
+      case 'not-tls':
+        this.#answerPlain();
+        return;
+      case 'hello':
+        this.#stopReading();
+        if (hello.serverName === null) this.#alert(TlsAlert.unrecognizedName);
+        else this.#route(hello.serverName, bytes);
+    }
+  };
+
+  readonly #onEnd = (): void => {
+    this.#socket.destroy();
+  };
+
+  readonly #onClose = (): void => {
+    this.#finish();
+  };
+
+  #route(serverName: string, hello: Buffer): void {
+    const { connectHosts, findTls, platformHosts, certificates, tcpProxy } = this.#listener.options;
+    const passthrough = findTls(serverName);
+    if (passthrough !== null) {
+      this.#finish();
+      this.#become(tcpProxy.serve(this.#socket, this.#peer, passthrough, hello));
+      return;
+    }
+    const kind = connectHosts.has(serverName) ? 'agent' : platformHosts.has(serverName) ? 'platform' : 'visitor';
+    const certificate = certificates.find(serverName);
+    if (certificate === null) {
+      this.#alert(TlsAlert.unrecognizedName);
+      return;
+    }
+    const terminate = (served: ServedCertificate): void => {
+      if (this.#socket.destroyed) return;
+      this.#terminate(serverName, hello, kind === 'visitor' ? { kind, certificate: served } : { kind }, served);
+    };
+    if (!(certificate instanceof Promise)) {
+      terminate(certificate);
+      return;
+    }
+    certificate.then(terminate, (error: unknown) => {
+      this.#listener.options.log.warn({ err: error, serverName }, 'no certificate could be made');
+      this.#alert(TlsAlert.internalError);
+    });
+  }
+
+  /** The peeked bytes go back into the socket, from where OpenSSL reads them again. */
+  #terminate(serverName: string, hello: Buffer, purpose: Purpose, { context }: ServedCertificate): void {
+    this.#socket.unshift(hello);
+    const alpn = ALPN[purpose.kind];
+    const socket = new TLSSocket(this.#socket, {
+      isServer: true,
+      secureContext: context,
+      requestCert: false,
+      ...(alpn === undefined ? {} : { ALPNProtocols: alpn }),
+    });
+    socket.on('error', () => {});
+    socket.once('close', () => this.#socket.destroy());
+    socket.once('secure', () => {
+      if (this.#over || socket.destroyed) return;
+      this.#finish();
+      this.#secure(socket, serverName, purpose);
+    });
+  }
+
+  #secure(socket: TLSSocket, serverName: string, purpose: Purpose): void {
+    const { agents, platformHosts, proxy, idleStreams } = this.#listener.options;
+    switch (purpose.kind) {
+      case 'agent':
+        agents.accept(socket);
+        return;
+      case 'platform':
+        this.#become(platformHosts.accept(socket, this.#peer, serverName));
+        return;
+      case 'visitor': {
+        const visitor: Visitor = {
+          address: this.#peer.address,
+          port: this.#peer.port,
+          trusted: this.#peer.trusted,
+          scheme: 'https',
+          publicPort: this.#listener.publicPort,
+          serverName,
+          tlsVersion: socket.getProtocol(),
+          streams: new VisitorStreams(idleStreams),
+        };
+        if (socket.alpnProtocol === 'h2') this.#become(new Http2Visitor({ socket, visitor, proxy }));
+        else this.#become(new Http1Visitor({ socket, visitor, proxy }));
+      }
+    }
+  }
+
+  #become(heir: Draining): void {
+    this.#heir = heir;
+    if (this.#draining) heir.drain();
+  }
+
+  #answerPlain(): void {
+    this.#stopReading();
+    const error = new PorticoError(400, { reason: 'this port speaks TLS: use https://' });
+    this.#endWith(this.#listener.options.proxy.errors.plainAnswer(error, 400));
+  }
+
+  #alert(description: number): void {
+    this.#stopReading();
+    this.#endWith(encodeAlert(description));
+  }
+
+  /** Last bytes, then our end; the peer has until the deadline to close its side. */
+  #endWith(bytes: Buffer): void {
+    this.#socket.on('end', this.#onEnd);
+    this.#socket.end(bytes);
+    this.#socket.resume();
+  }
+
+  #stopReading(): void {
+    this.#hello = [];
+    this.#socket.off('data', this.#onData);
+    this.#socket.off('end', this.#onEnd);
+    this.#socket.pause();
+  }
+
+  #finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#listener.options.proxy.sweep.delete(this);
+  }
+}

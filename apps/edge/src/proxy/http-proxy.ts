@@ -1,0 +1,425 @@
+import { PorticoError } from '@portico/errors';
+import { filterTrailers, getField, upstreamRequest } from '@portico/http-rules';
+import {
+  ALLOWED_METHODS,
+  CHUNK_END,
+  checkRequest,
+  encodeChunkHead,
+  encodeLastChunk,
+  encodeRequestHead,
+  type Fields,
+  NO_BODY,
+  type ResponseHead,
+} from '@portico/http1';
+import type { Endpoint, Member } from '../endpoint/endpoint.ts';
+import { type ErrorAnswers, ownHead } from './error-response.ts';
+import type { Exchange, ExchangeHandler } from './exchange.ts';
+import { type AnswerHandler, HttpStream, type UpstreamFailure } from './http-stream.ts';
+import type { VisitorLimits } from './limits.ts';
+import { Splice } from './splice.ts';
+import type { Sweep } from './sweep.ts';
+
+/** Finds the endpoint of a host name; `Router` is the one that runs. */
+export interface HttpRoutes {
+  findHttp(scheme: 'http' | 'https', hostname: string): Endpoint | null;
+}
+
+/**
+ * A visitor's request, end to end: find the endpoint, choose a member of its pool, take or open a stream, send the
+ * head anew, copy both bodies with back-pressure, write the answer anew, give the stream back or drop it.
+ */
+export class HttpProxy {
+  readonly routes: HttpRoutes;
+  readonly errors: ErrorAnswers;
+  readonly limits: VisitorLimits;
+  readonly sweep: Sweep;
+  /** Whether a certificate and an owner cover both names, so that a connection made for one may ask for the other. */
+  readonly #mayCoalesce: (serverName: string, hostname: string) => boolean;
+  /** Why new requests are refused now: the edge drains or sheds load. */
+  readonly #refusal: () => PorticoError | null;
+  /** Answers that the edge gives for hosts without endpoint on the plain port, such as its root certificate. */
+  readonly #ownAnswers: (exchange: Exchange) => boolean;
+
+  constructor({
+    routes,
+    errors,
+    limits,
+    sweep,
+    mayCoalesce = () => false,
+    refusal = () => null,
+    ownAnswers = () => false,
+  }: {
+    routes: HttpRoutes;
+    errors: ErrorAnswers;
+    limits: VisitorLimits;
+    sweep: Sweep;
+    mayCoalesce?: (serverName: string, hostname: string) => boolean;
+    refusal?: () => PorticoError | null;
+    ownAnswers?: (exchange: Exchange) => boolean;
+  }) {
+    this.routes = routes;
+    this.errors = errors;
+    this.limits = limits;
+    this.sweep = sweep;
+    this.#mayCoalesce = mayCoalesce;
+    this.#refusal = refusal;
+    this.#ownAnswers = ownAnswers;
+  }
+
+  serve(exchange: Exchange): void {
+    const { request, visitor } = exchange;
+    const { hostname } = request;
+    const refusal = this.#refusal();
+    if (refusal !== null) {
+      this.errors.answer(exchange, refusal);
+      return;
+    }
+    const check = checkRequest(request);
+    if (check.kind === 'refused') {
+      this.errors.answer(exchange, new PorticoError(400, { reason: check.reason }), { status: check.status });
+      return;
+    }
+    if (check.kind === 'server-options') {
+      exchange.head(ownHead(204, ['Allow', ALLOWED_METHODS], NO_BODY));
+      exchange.end([]);
+      return;
+    }
+    if (
+      visitor.serverName !== null &&
+      visitor.serverName !== hostname &&
+      !this.#mayCoalesce(visitor.serverName, hostname)
+    ) {
+      this.errors.answer(exchange, new PorticoError(421, { sni: visitor.serverName, host: hostname }));
+      return;
+    }
+    const endpoint = this.routes.findHttp(visitor.scheme, hostname);
+    if (endpoint === null) {
+      if (this.#ownAnswers(exchange)) return;
+      this.errors.answer(exchange, new PorticoError(3200, { host: hostname, url: `${visitor.scheme}://${hostname}` }));
+      return;
+    }
+    if (!visitor.streams.enter(endpoint, this.limits.connectionsPerEndpoint)) {
+      endpoint.counters.errors += 1;
+      this.errors.answer(
+        exchange,
+        new PorticoError(743, { reason: `${endpoint.url} has too many visitor connections` }),
+      );
+      return;
+    }
+    endpoint.counters.requests += 1;
+    new Forwarding(this, exchange, endpoint).start();
+  }
+}
+
+/** Up to the answer's head a failure is an error page; after it, a cut. */
+type Phase = 'waiting' | 'answering' | 'over';
+
+/** One request on its way. Both sides call in; `over` is the end for all of them. */
+class Forwarding implements ExchangeHandler, AnswerHandler {
+  readonly #proxy: HttpProxy;
+  readonly #exchange: Exchange;
+  readonly #endpoint: Endpoint;
+  #phase: Phase = 'waiting';
+  #member: Member | null = null;
+  #stream: HttpStream | null = null;
+  #attempts = 0;
+  /** The request body so far, kept while a repeat is possible; null once it grew too long. */
+  #replay: Buffer[] | null = [];
+  #replayBytes = 0;
+  #requestEnded = false;
+  #trailers: Fields = [];
+  #answerGapMs: number;
+  /** Last time a byte went the way that is awaited: request bytes up to the answer's head, then answer bytes. */
+  #progressMs: number;
+  /** The visitor's socket is full: the agent gets no room until it drains. */
+  #visitorFull = false;
+  #continued = false;
+
+  constructor(proxy: HttpProxy, exchange: Exchange, endpoint: Endpoint) {
+    this.#proxy = proxy;
+    this.#exchange = exchange;
+    this.#endpoint = endpoint;
+    this.#answerGapMs = proxy.limits.responseBodyGapMs;
+    this.#progressMs = proxy.sweep.now();
+  }
+
+  start(): void {
+    this.#send();
+    if (this.#phase !== 'over') this.#exchange.receive(this);
+  }
+
+  /** Chooses a member, takes or opens a stream and sends what there is of the request. */
+  #send(): void {
+    const { request, visitor } = this.#exchange;
+    this.#attempts += 1;
+    const member = this.#endpoint.pool.pick();
+    this.#member = member;
+    if (member === null) {
+      this.#fail(new PorticoError(3200, { host: request.hostname, url: this.#endpoint.url }));
+      return;
+    }
+    const head = this.#requestHead();
+    const reusable =
+      this.#attempts === 1 ? visitor.streams.take(this.#endpoint, member, isIdempotent(request.method)) : null;
+    if (reusable !== null) {
+      this.#stream = reusable;
+      reusable.begin(this, request.method, request.upgrade);
+      reusable.write(head);
+    } else if (!this.#open(member, head)) {
+      return;
+    }
+    if (this.#attempts > 1) this.#sendAgain();
+  }
+
+  #open(member: Member, head: Buffer): boolean {
+    const { request, visitor } = this.#exchange;
+    try {
+      const upstream = member.open(
+        { clientIp: visitor.address, clientPort: visitor.port, proto: visitor.scheme, passthroughTls: false },
+        [head],
+      );
+      const stream = new HttpStream({
+        endpoint: this.#endpoint,
+        member,
+        stream: upstream,
+        onIdle: (idle) => visitor.streams.give(idle),
+        onGone: (gone) => visitor.streams.forget(gone),
+      });
+      this.#endpoint.counters.bytesIn += head.length;
+      this.#stream = stream;
+      stream.begin(this, request.method, request.upgrade);
+      stream.listen();
+      return this.#phase !== 'over';
+    } catch (error) {
+      if (!(error instanceof PorticoError)) throw error;
+      this.#fail(error);
+      return false;
+    }
+  }
+
+  /** The head as the upstream gets it: nothing of the visitor's framing or hop is left in it. */
+  #requestHead(): Buffer {
+    const { request, visitor } = this.#exchange;
+    return encodeRequestHead(
+      upstreamRequest({
+        head: request,
+        origin: {
+          clientIp: visitor.address,
+          proto: visitor.scheme,
+          host: request.authority,
+          port: visitor.publicPort,
+          trusted: visitor.trusted,
+        },
+      }),
+    );
+  }
+
+  #sendAgain(): void {
+    for (const chunk of this.#replay ?? []) this.#writeBody(chunk);
+    if (this.#requestEnded) this.#finishRequest();
+  }
+
+  // From the visitor
+
+  onBody(chunk: Buffer): void {
+    if (this.#phase === 'over') return;
+    this.#progressMs = this.#proxy.sweep.now();
+    if (this.#replay !== null) {
+      this.#replayBytes += chunk.length;
+      if (this.#replayBytes > this.#proxy.limits.replayBytes) this.#replay = null;
+      else this.#replay.push(chunk);
+    }
+    if (!this.#writeBody(chunk)) this.#exchange.pause();
+  }
+
+  onBodyEnd(trailers: Fields): void {
+    if (this.#phase === 'over') return;
+    this.#requestEnded = true;
+    this.#trailers = trailers;
+    this.#progressMs = this.#proxy.sweep.now();
+    this.#finishRequest();
+  }
+
+  onGone(): void {
+    if (this.#phase === 'over') return;
+    this.#phase = 'over';
+    this.#stream?.drop();
+  }
+
+  #writeBody(chunk: Buffer): boolean {
+    const stream = this.#stream;
+    if (stream === null) return true;
+    if (this.#exchange.request.body.kind !== 'chunked') return stream.write(chunk);
+    stream.write(encodeChunkHead(chunk.length));
+    stream.write(chunk);
+    return stream.write(CHUNK_END);
+  }
+
+  #finishRequest(): void {
+    const stream = this.#stream;
+    if (stream === null) return;
+    if (this.#exchange.request.body.kind === 'chunked') stream.write(encodeLastChunk(filterTrailers(this.#trailers)));
+    stream.requestSent();
+  }
+
+  // From the upstream
+
+  onUpstreamWritable(): void {
+    if (this.#phase !== 'over') this.#exchange.resume();
+  }
+
+  onInterim(head: ResponseHead): void {
+    if (this.#phase !== 'waiting') return;
+    this.#progressMs = this.#proxy.sweep.now();
+    if (head.status === 100) {
+      // At most one, and only to a visitor who waits for it.
+      if (!this.#exchange.request.expectContinue || this.#continued) return;
+      this.#continued = true;
+    }
+    this.#exchange.interim(head);
+  }
+
+  onHead(head: ResponseHead): void {
+    if (this.#phase !== 'waiting') return;
+    this.#replay = null;
+    this.#progressMs = this.#proxy.sweep.now();
+    if (head.status === 101) {
+      this.#upgrade(head);
+      return;
+    }
+    this.#phase = 'answering';
+    if (isEventStream(head.fields)) this.#answerGapMs = this.#proxy.limits.upgradedIdleMs;
+    this.#exchange.head(head);
+  }
+
+  // `#phase` may have become 'over' while bytes of one chunk were still being handed on.
+  onAnswerBody(chunk: Buffer): void {
+    if (this.#phase !== 'answering') return;
+    this.#progressMs = this.#proxy.sweep.now();
+    if (this.#exchange.write(chunk)) return;
+    this.#visitorFull = true;
+    this.#stream?.hold();
+  }
+
+  onAnswerEnd(trailers: Fields): void {
+    if (this.#phase !== 'answering') return;
+    this.#phase = 'over';
+    this.#exchange.end(filterTrailers(trailers));
+  }
+
+  onFailed(failure: UpstreamFailure): void {
+    if (this.#phase === 'over') return;
+    const stream = this.#stream;
+    this.#stream = null;
+    if (this.#phase === 'waiting' && this.#mayRepeat(failure, stream)) {
+      this.#send();
+      return;
+    }
+    this.#fail(failureError(failure, this.#endpoint, this.#exchange.request.hostname), failure);
+  }
+
+  onVisitorWritable(): void {
+    if (!this.#visitorFull) return;
+    this.#visitorFull = false;
+    this.#progressMs = this.#proxy.sweep.now();
+    this.#stream?.letGo();
+  }
+
+  sweep(nowMs: number): void {
+    const { limits } = this.#proxy;
+    const waitedMs = nowMs - this.#progressMs;
+    if (this.#phase === 'waiting' && waitedMs >= limits.responseHeadMs) {
+      this.#stream?.drop();
+      const seconds = Math.round(limits.responseHeadMs / 1000);
+      this.#fail(new PorticoError(3005, { upstream: this.#endpoint.forwardsTo, seconds }));
+    } else if (this.#phase === 'answering' && !this.#visitorFull && waitedMs >= this.#answerGapMs) {
+      this.#stream?.drop();
+      this.#fail(new PorticoError(3005, { upstream: this.#endpoint.forwardsTo, seconds: Math.round(waitedMs / 1000) }));
+    }
+  }
+
+  /**
+   * Repeated at most once, with all of the request at hand and nothing of an answer seen: if nothing reached the
+   * upstream, or if an idle stream turned out to be closed and doing it twice does no harm (X13).
+   */
+  #mayRepeat(failure: UpstreamFailure, stream: HttpStream | null): boolean {
+    if (this.#attempts > 1 || this.#replay === null || this.#continued || stream === null) return false;
+    if (failure.kind === 'refused') return NOT_DELIVERED.has(failure.refusal.code);
+    return failure.kind === 'closed' && stream.reused && !stream.heard && isIdempotent(this.#exchange.request.method);
+  }
+
+  #upgrade(head: ResponseHead): void {
+    this.#phase = 'over';
+    const stream = this.#stream;
+    const taken = this.#exchange.takeOver(head);
+    if (stream === null) return;
+    if (taken === null) {
+      stream.drop();
+      return;
+    }
+    const upstream = stream.takeOver();
+    new Splice({
+      socket: taken.socket,
+      fromVisitor: taken.rest,
+      upstream,
+      endpoint: this.#endpoint,
+      idleMs: this.#proxy.limits.upgradedIdleMs,
+      sweep: this.#proxy.sweep,
+      onClose: () => this.#exchange.visitor.streams.close(),
+    }).start();
+  }
+
+  #fail(error: PorticoError, failure: UpstreamFailure | null = null): void {
+    this.#phase = 'over';
+    this.#endpoint.counters.errors += 1;
+    if (this.#exchange.answered) this.#exchange.cut();
+    else this.#proxy.errors.answer(this.#exchange, error, { endpoint: this.#endpoint, member: this.#member, failure });
+  }
+}
+
+/** Refusals after which the request is known to have gone nowhere, and another member may have it. */
+const NOT_DELIVERED = new Set(['STALE_TARGET', 'NO_LEG', 'DRAINING']);
+
+/** RFC 9110 section 9.2.2. */
+function isIdempotent(method: string): boolean {
+  switch (method) {
+    case 'GET':
+    case 'HEAD':
+    case 'OPTIONS':
+    case 'PUT':
+    case 'DELETE':
+      return true;
+    default:
+      return false;
+  }
+}
+
+function isEventStream(fields: Fields): boolean {
+  return getField(fields, 'content-type')?.toLowerCase().startsWith('text/event-stream') === true;
+}
+
+/** What the visitor is told of a failure behind the agent. */
+function failureError(failure: UpstreamFailure, endpoint: Endpoint, host: string): PorticoError {
+  const upstream = endpoint.forwardsTo;
+  switch (failure.kind) {
+    case 'syntax':
+      return new PorticoError(3004, { upstream, reason: failure.reason });
+    case 'closed':
+      return new PorticoError(3006, { upstream });
+    case 'refused':
+      break;
+  }
+  switch (failure.refusal.code) {
+    case 'ACCEPT_TIMEOUT':
+      return new PorticoError(3210, { host, seconds: 10 });
+    case 'QUEUE_TIMEOUT':
+      return new PorticoError(734, { host, limit: 'too many', waiting: 'some' });
+    case 'DRAINING':
+      return new PorticoError(742);
+    case 'STALE_TARGET':
+    case 'NO_LEG':
+      return new PorticoError(3200, { host, url: endpoint.url });
+    default:
+      return new PorticoError(8012, { upstream, reason: failure.refusal.message });
+  }
+}

@@ -1,0 +1,245 @@
+import { type Fields, type HttpSyntaxError, type ResponseHead, ResponseParser } from '@portico/http1';
+import type { Endpoint, Member, Refusal, UpstreamHandler, UpstreamStream } from '../endpoint/endpoint.ts';
+
+/** Why no whole answer came. After it the stream is gone. */
+export type UpstreamFailure =
+  /** The upstream was not reached; nothing was given to it. */
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  /** The stream ended or was reset before the answer was whole. */
+  | { readonly kind: 'closed' }
+  /** What came is not HTTP. */
+  | { readonly kind: 'syntax'; readonly reason: string };
+
+/** The answer to one request. Nothing is called after `onAnswerEnd` or `onFailed`. */
+export interface AnswerHandler {
+  onInterim(head: ResponseHead): void;
+  onHead(head: ResponseHead): void;
+  onAnswerBody(chunk: Buffer): void;
+  /** The answer is whole; the stream was given back or dropped already. */
+  onAnswerEnd(trailers: Fields): void;
+  onFailed(failure: UpstreamFailure): void;
+  /** Room again for the request body. */
+  onUpstreamWritable(): void;
+}
+
+/**
+ * One mux stream that speaks HTTP/1.1 to one upstream and carries the requests of one visitor connection to one
+ * endpoint, one after another (D7). It never passes to another visitor, and is dropped on any doubt about where
+ * an answer ends.
+ */
+export class HttpStream implements UpstreamHandler {
+  readonly endpoint: Endpoint;
+  readonly member: Member;
+  /** Monotonic; set when it became idle. */
+  idleSinceMs = 0;
+  /** It carried an exchange before this one. */
+  reused = false;
+  readonly #stream: UpstreamStream;
+  readonly #parser: ResponseParser;
+  readonly #onIdle: (stream: HttpStream) => void;
+  readonly #onGone: (stream: HttpStream) => void;
+  #handler: AnswerHandler | null = null;
+  #requestSent = false;
+  #heard = false;
+  #ended: Fields | null = null;
+  #syntaxError: HttpSyntaxError | null = null;
+  #peerEnded = false;
+  #unacked = 0;
+  #held = false;
+  #open = true;
+
+  /**
+   * @param onIdle an exchange is over and the stream can carry the next one
+   * @param onGone the stream is closed; called once
+   */
+  constructor({
+    endpoint,
+    member,
+    stream,
+    onIdle,
+    onGone,
+  }: {
+    endpoint: Endpoint;
+    member: Member;
+    stream: UpstreamStream;
+    onIdle: (stream: HttpStream) => void;
+    onGone: (stream: HttpStream) => void;
+  }) {
+    this.endpoint = endpoint;
+    this.member = member;
+    this.#stream = stream;
+    this.#onIdle = onIdle;
+    this.#onGone = onGone;
+    this.#parser = new ResponseParser({
+      onInterim: (head) => this.#handler?.onInterim(head),
+      onHead: (head) => this.#handler?.onHead(head),
+      onBody: (chunk) => this.#handler?.onAnswerBody(chunk),
+      onEnd: (trailers) => {
+        this.#ended = trailers;
+      },
+      onError: (error) => {
+        this.#syntaxError = error;
+      },
+    });
+  }
+
+  /** Takes the stream for one exchange whose request head was sent or is about to be. */
+  begin(handler: AnswerHandler, method: string, upgradeAsked: string | null): void {
+    this.#handler = handler;
+    this.#requestSent = false;
+    this.#heard = false;
+    this.#ended = null;
+    if (!this.#parser.expect(method, { upgradeAsked })) throw new Error('a stream in use was taken again');
+  }
+
+  /** Starts delivery; call once, after the first `begin`. */
+  listen(): void {
+    this.#stream.setHandler(this);
+  }
+
+  /** Request bytes. False: stop until `onWritable`. */
+  write(chunk: Uint8Array): boolean {
+    this.endpoint.counters.bytesIn += chunk.length;
+    return this.#stream.write(chunk);
+  }
+
+  /** Every byte of the request was written. There is no FIN: stock agents would close both ways at it. */
+  requestSent(): void {
+    this.#requestSent = true;
+  }
+
+  /** A byte of the answer to the current request has come. */
+  get heard(): boolean {
+    return this.#heard;
+  }
+
+  get open(): boolean {
+    return this.#open;
+  }
+
+  /** Stops giving the agent room, because the visitor does not take what is there. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  /** The visitor took everything: the agent gets room again. */
+  letGo(): void {
+    this.#held = false;
+    this.#ack();
+  }
+
+  /** Drops the stream, whatever it is doing; the upstream sees the end at once. */
+  drop(): void {
+    this.#handler = null;
+    if (!this.#open) return;
+    this.#stream.abort();
+    this.#gone();
+  }
+
+  /** After `101`: the bare stream, and the bytes that came behind the head and are not yet acknowledged. */
+  takeOver(): { stream: UpstreamStream; rest: Buffer; unacked: number; ended: boolean } {
+    const rest = this.#parser.takeRest();
+    const unacked = this.#unacked;
+    this.#handler = null;
+    this.#unacked = 0;
+    this.#gone();
+    return { stream: this.#stream, rest, unacked, ended: this.#peerEnded };
+  }
+
+  onAccepted(): void {
+    // Repeats hang on answer bytes alone (`heard`), which is the stricter test.
+  }
+
+  onRefused(refusal: Refusal): void {
+    this.#fail({ kind: 'refused', refusal });
+  }
+
+  onData(chunk: Buffer): void {
+    if (!this.#open) return;
+    if (this.#handler === null) {
+      // Nobody asked: whatever this is, it is no answer to what the visitor sends next.
+      this.drop();
+      return;
+    }
+    this.endpoint.counters.bytesOut += chunk.length;
+    this.#heard = true;
+    this.#unacked += chunk.length;
+    this.#parser.push(chunk);
+    if (!this.#held) this.#ack();
+    this.#settle();
+  }
+
+  onEnd(): void {
+    if (!this.#open) return;
+    this.#peerEnded = true;
+    if (this.#handler === null) {
+      this.drop();
+      return;
+    }
+    this.#parser.finish();
+    this.#settle();
+    if (this.#open && this.#handler !== null) this.#fail({ kind: 'closed' });
+  }
+
+  onReset(): void {
+    if (!this.#open) return;
+    this.#gone();
+    const handler = this.#handler;
+    this.#handler = null;
+    handler?.onFailed({ kind: 'closed' });
+  }
+
+  onWritable(): void {
+    this.#handler?.onUpstreamWritable();
+  }
+
+  /** After bytes were parsed: an answer that is whole or broken is told only now, when nothing follows it. */
+  #settle(): void {
+    const trailers = this.#ended;
+    const handler = this.#handler;
+    if (!this.#open || handler === null) return;
+    if (trailers === null) {
+      if (this.#syntaxError === null) return;
+      // An answer that ends too early is the upstream's going away, not its grammar.
+      if (this.#peerEnded) this.#fail({ kind: 'closed' });
+      else this.#fail({ kind: 'syntax', reason: this.#syntaxError.reason });
+      return;
+    }
+    this.#ended = null;
+    this.#handler = null;
+    // Bytes behind the end of an answer make it a fault, though the answer itself stays good.
+    const clean = this.#parser.reusable && this.#requestSent && !this.#peerEnded;
+    if (clean) {
+      this.letGo();
+      this.reused = true;
+      this.#onIdle(this);
+    } else if (this.#peerEnded && this.#requestSent) {
+      this.#stream.end();
+      this.#gone();
+    } else {
+      this.drop();
+    }
+    handler.onAnswerEnd(trailers);
+  }
+
+  #fail(failure: UpstreamFailure): void {
+    const handler = this.#handler;
+    this.#handler = null;
+    if (failure.kind === 'refused') this.#gone();
+    else this.drop();
+    handler?.onFailed(failure);
+  }
+
+  #ack(): void {
+    if (this.#unacked === 0) return;
+    const bytes = this.#unacked;
+    this.#unacked = 0;
+    if (this.#open) this.#stream.ack(bytes);
+  }
+
+  #gone(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#onGone(this);
+  }
+}

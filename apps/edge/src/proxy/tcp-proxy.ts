@@ -1,0 +1,82 @@
+import type { Socket } from 'node:net';
+import { PorticoError } from '@portico/errors';
+import type { Endpoint } from '../endpoint/endpoint.ts';
+import type { Draining, Peer } from '../listener/public-server.ts';
+import type { VisitorLimits } from './limits.ts';
+import { Splice } from './splice.ts';
+import type { Sweep } from './sweep.ts';
+
+/** TCP endpoints and TLS that is passed through: one visitor connection, one stream, bytes both ways. */
+export class TcpProxy {
+  readonly #sweep: Sweep;
+  readonly #limits: VisitorLimits;
+  readonly #refusal: () => PorticoError | null;
+
+  constructor({
+    sweep,
+    limits,
+    refusal = () => null,
+  }: {
+    sweep: Sweep;
+    limits: VisitorLimits;
+    refusal?: () => PorticoError | null;
+  }) {
+    this.#sweep = sweep;
+    this.#limits = limits;
+    this.#refusal = refusal;
+  }
+
+  /**
+   * Takes the socket over, with the bytes already read of it. Without a way to the upstream the connection is reset:
+   * there is no protocol to say why in.
+   */
+  serve(socket: Socket, peer: Peer, endpoint: Endpoint, first: Buffer): Draining {
+    const { counters } = endpoint;
+    const member = this.#refusal() === null ? endpoint.pool.pick() : null;
+    if (member === null || counters.openConnections >= this.#limits.connectionsPerEndpoint) {
+      counters.errors += 1;
+      socket.resetAndDestroy();
+      return NOTHING;
+    }
+    counters.connections += 1;
+    counters.openConnections += 1;
+    try {
+      const stream = member.open(
+        {
+          clientIp: peer.address,
+          clientPort: peer.port,
+          proto: endpoint.proto,
+          passthroughTls: endpoint.proto === 'tls',
+        },
+        first.length === 0 ? [] : [first],
+      );
+      counters.bytesIn += first.length;
+      new Splice({
+        socket,
+        fromVisitor: EMPTY,
+        upstream: { stream, rest: EMPTY, unacked: 0, ended: false },
+        endpoint,
+        // Both ways open and quiet is how an idle shell looks; keep-alive probes find visitors that are gone.
+        idleMs: Number.POSITIVE_INFINITY,
+        halfClosedIdleMs: this.#limits.upgradedIdleMs,
+        sweep: this.#sweep,
+        onRefused: () => {
+          counters.errors += 1;
+        },
+        onClose: () => {
+          counters.openConnections -= 1;
+        },
+      }).start();
+    } catch (error) {
+      counters.openConnections -= 1;
+      counters.errors += 1;
+      socket.resetAndDestroy();
+      if (!(error instanceof PorticoError)) throw error;
+    }
+    return NOTHING;
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+/** A byte stream has no place at which it could be asked to end: it runs until the deadline of the drain. */
+const NOTHING: Draining = { drain: () => {} };
