@@ -4,6 +4,7 @@ export {
   type EmbeddedRegistryOptions,
   type FreshStart,
 } from './embedded-registry.ts';
+export { type FollowOptions, follow } from './follow.ts';
 export {
   type CallOptions,
   type Compare,
@@ -22,3 +23,6 @@ export {
   type WatchOptions,
 } from './registry.ts';
 export { RegistryError, type RegistryFault } from './registry-error.ts';
+export { handleRegistryRequest, type RegistryAnswer, writeRegistryWatch } from './registry-server.ts';
+export { RemoteRegistry, type RemoteRegistryOptions } from './remote-registry.ts';
+export { REGISTRY_BODY_BYTES_MAX, REGISTRY_PATH } from './wire.ts';
