@@ -211,6 +211,13 @@ export const catalogue = {
     notForVisitors,
     'The name {host} is kept for the operator of this server. Choose another one.',
   ),
+  349: entry(
+    429,
+    'caller',
+    'Too many binds',
+    notForVisitors,
+    'This agent session opens endpoints too fast: {burst} at once, then {perSecond} a second. Try again in a moment.',
+  ),
   355: entry(503, 'internal', 'No port free', notForVisitors, 'All ports of the range {range} are taken.'),
   9037: entry(400, 'caller', 'Invalid URL', notForVisitors, 'The URL {url} is not accepted: {reason}.'),
   // REST API

@@ -23,14 +23,14 @@ export interface EndpointFacts {
 export class BoundEndpoint implements Endpoint, Pool {
   readonly id: EndpointId;
   readonly accountId: string;
-  readonly url: string;
   readonly proto: EndpointProto;
   readonly host: string;
-  readonly port: number;
   readonly proxyProtocol: 0 | 1 | 2;
   readonly counters: EndpointCounters = createCounters();
   readonly pool: Pool = this;
   readonly startedAt: Date;
+  #url: string;
+  #port: number;
   #facts: EndpointFacts;
   #member: Member | null = null;
 
@@ -47,13 +47,27 @@ export class BoundEndpoint implements Endpoint, Pool {
   }) {
     this.id = options.id;
     this.accountId = options.accountId;
-    this.url = options.url;
+    this.#url = options.url;
     this.proto = options.proto;
     this.host = options.host;
-    this.port = options.port;
+    this.#port = options.port;
     this.proxyProtocol = options.proxyProtocol;
     this.#facts = options.facts;
     this.startedAt = options.startedAt;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** For tcp, whose port is known once it is open. */
+  place({ url, port }: { url: string; port: number }): void {
+    this.#url = url;
+    this.#port = port;
   }
 
   get facts(): EndpointFacts {

@@ -26,6 +26,8 @@ export interface AgentSessionOptions {
   readonly fence: number;
   readonly mux: MuxSession;
   readonly opener: StreamOpener;
+  /** L21: new binds at once, and a second. */
+  readonly bindRate: { readonly burst: number; readonly perSecond: number };
 }
 
 /** One authenticated connection from an agent. Which endpoints it serves is the bindings' to know. */
@@ -42,6 +44,9 @@ export class AgentSession {
   grant: Grant;
   /** Set by whoever decides to end it; otherwise the end is the peer's or the network's. */
   endReason: string | null = null;
+  readonly bindRate: { readonly burst: number; readonly perSecond: number };
+  #bindPermits: number;
+  #bindPermitsAtMs = performance.now();
 
   constructor(options: AgentSessionOptions) {
     this.id = options.id;
@@ -53,6 +58,19 @@ export class AgentSession {
     this.fence = options.fence;
     this.mux = options.mux;
     this.opener = options.opener;
+    this.bindRate = options.bindRate;
+    this.#bindPermits = options.bindRate.burst;
+  }
+
+  /** Whether one more new endpoint may be opened now. */
+  takeBindPermit(): boolean {
+    const nowMs = performance.now();
+    const earned = ((nowMs - this.#bindPermitsAtMs) * this.bindRate.perSecond) / 1_000;
+    this.#bindPermits = Math.min(this.bindRate.burst, this.#bindPermits + earned);
+    this.#bindPermitsAtMs = nowMs;
+    if (this.#bindPermits < 1) return false;
+    this.#bindPermits -= 1;
+    return true;
   }
 
   get accountId(): string {

@@ -7,7 +7,7 @@ const claim: BindClaim = {
   bindId: 'b1',
   endpointId: 'ep_1',
   accountId: 'ac_1',
-  url: 'https://a.test',
+  name: 'https/a.test',
   optionsHash: 'h',
 };
 

@@ -8,7 +8,8 @@ export interface BindClaim {
   readonly bindId: string;
   readonly endpointId: string;
   readonly accountId: string;
-  readonly url: string;
+  /** Which name it was: `https/demo.example.com`, `tcp/20001`. */
+  readonly name: string;
   /** `hashOptions` of the options that were bound. */
   readonly optionsHash: string;
 }
@@ -29,7 +30,7 @@ export class AgentTokens {
       b: claim.bindId,
       e: claim.endpointId,
       a: claim.accountId,
-      u: claim.url,
+      n: claim.name,
       o: claim.optionsHash,
       x: this.#expiry(),
     });
@@ -39,9 +40,9 @@ export class AgentTokens {
   readBindToken(token: string): BindClaim | null {
     const payload = this.#read('bind', token);
     if (payload === null) return null;
-    const { b, e, a, u, o } = payload;
-    if (!isText(b) || !isText(e) || !isText(a) || !isText(u) || !isText(o)) return null;
-    return { bindId: b, endpointId: e, accountId: a, url: u, optionsHash: o };
+    const { b, e, a, n, o } = payload;
+    if (!isText(b) || !isText(e) || !isText(a) || !isText(n) || !isText(o)) return null;
+    return { bindId: b, endpointId: e, accountId: a, name: n, optionsHash: o };
   }
 
   /** The Cookie of an AuthResp: the right to come back as this client. */

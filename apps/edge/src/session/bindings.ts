@@ -1,0 +1,586 @@
+import { InternalApiError, type InternalClient, type LiveClaim } from '@portico/api-contract/internal';
+import { type ErrorCode, errorName, isErrorCode, PorticoError } from '@portico/errors';
+import { MuxError, MuxOpenError } from '@portico/muxado';
+import {
+  type BindRequest,
+  type BindResponse,
+  echoOptions,
+  encodeStopTunnelRequest,
+  isTunnelProto,
+  type PatchTunnelStateRequest,
+  StreamType,
+  type TunnelProto,
+} from '@portico/protocol';
+import { type Logger, newId } from '@portico/service';
+import { pause } from '../control/backoff.ts';
+import type { EventsReporter } from '../control/events-reporter.ts';
+import type { LiveState } from '../control/live-state.ts';
+import type { UsageReporter } from '../control/usage-reporter.ts';
+import { BoundEndpoint, type EndpointFacts } from '../endpoint/bound-endpoint.ts';
+import type { Endpoint, EndpointId } from '../endpoint/endpoint.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { Router } from '../router/router.ts';
+import type { AgentSession } from './agent-session.ts';
+import type { AgentTokens, BindClaim } from './agent-tokens.ts';
+import { hashOptions, honouredOptions } from './bind-options.ts';
+import { SessionMember } from './session-member.ts';
+import { type PublicNames, type Wanted, wantedName } from './wanted-name.ts';
+
+/** Listeners of tcp endpoints. */
+export interface TcpPorts {
+  /** @returns the port that was opened. Rejects with the socket error, or PorticoError 329 or 355. */
+  open(port: number | 'any', endpoint: Endpoint): Promise<number>;
+  close(port: number): Promise<void>;
+}
+
+export interface BindLimits {
+  readonly probeTimeoutMs: number;
+  /** How long a bind waits for a registry that only takes back earlier claims after its own restart. */
+  readonly claimPatienceMs: number;
+}
+
+/** A bind that was granted. `goLive` is called once the answer is on its way: a stream must not overtake it. */
+export interface GrantedBind {
+  readonly response: BindResponse;
+  goLive(): void;
+}
+
+interface Binding {
+  readonly key: string;
+  readonly bindId: string;
+  readonly endpoint: BoundEndpoint;
+  session: AgentSession;
+  /** The API was away when it was taken back: to be asked once it answers. */
+  unchecked: boolean;
+}
+
+/** A bind on its way through the checks. */
+interface Candidate {
+  readonly session: AgentSession;
+  readonly request: BindRequest;
+  readonly proto: TunnelProto;
+  readonly proxyProtocol: 0 | 1 | 2;
+  readonly optionsHash: string;
+  /** What its token proves; null for a new endpoint. */
+  readonly proof: BindClaim | null;
+}
+
+const TEXT_BYTES_MAX = 4_096;
+
+/**
+ * Which session serves which name here, and how that comes about (design §4): the account's right to the name is the
+ * API's word, the name itself is won in the registry, and only then is it routed. Whatever ends a binding removes
+ * exactly what its session still owns.
+ */
+export class Bindings {
+  readonly #client: InternalClient;
+  readonly #isApiUp: () => boolean;
+  readonly #nodeId: string;
+  readonly #names: PublicNames;
+  readonly #tcpHost: string;
+  readonly #tokens: AgentTokens;
+  readonly #router: Router;
+  readonly #tcp: TcpPorts;
+  readonly #live: LiveState;
+  readonly #usage: UsageReporter;
+  readonly #events: EventsReporter;
+  readonly #metrics: Metrics;
+  readonly #log: Logger;
+  readonly #limits: BindLimits;
+  readonly #now: () => number;
+  readonly #byKey = new Map<string, Binding>();
+  readonly #byBindId = new Map<string, Binding>();
+  /** Binds of one name go one after another. */
+  readonly #locks = new Map<string, Promise<unknown>>();
+  readonly #pending = new Map<AgentSession, number>();
+
+  constructor(options: {
+    client: InternalClient;
+    isApiUp: () => boolean;
+    nodeId: string;
+    names: PublicNames;
+    tcpHost: string;
+    tokens: AgentTokens;
+    router: Router;
+    tcp: TcpPorts;
+    live: LiveState;
+    usage: UsageReporter;
+    events: EventsReporter;
+    metrics: Metrics;
+    log: Logger;
+    limits: BindLimits;
+    now: () => number;
+  }) {
+    this.#client = options.client;
+    this.#isApiUp = options.isApiUp;
+    this.#nodeId = options.nodeId;
+    this.#names = options.names;
+    this.#tcpHost = options.tcpHost;
+    this.#tokens = options.tokens;
+    this.#router = options.router;
+    this.#tcp = options.tcp;
+    this.#live = options.live;
+    this.#usage = options.usage;
+    this.#events = options.events;
+    this.#metrics = options.metrics;
+    this.#log = options.log;
+    this.#limits = options.limits;
+    this.#now = options.now;
+    options.metrics.gauge('portico_endpoints', 'Endpoints that are online here.', () => this.#byKey.size);
+  }
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  countOf(session: AgentSession): number {
+    let count = 0;
+    for (const binding of this.#byKey.values()) if (binding.session === session) count += 1;
+    return count;
+  }
+
+  /** @throws PorticoError with the code that the agent is told. */
+  async bind(session: AgentSession, request: BindRequest): Promise<GrantedBind> {
+    const candidate = this.#check(session, request);
+    if (candidate.proof === null && !session.takeBindPermit()) throw new PorticoError(349, session.bindRate);
+    const { endpointsPerSession } = session.grant.limits;
+    const pending = this.#pending.get(session) ?? 0;
+    if (this.countOf(session) + pending >= endpointsPerSession && !this.#isOwn(candidate)) {
+      throw new PorticoError(324, { limit: endpointsPerSession });
+    }
+    this.#pending.set(session, pending + 1);
+    try {
+      return await this.#place(candidate);
+    } finally {
+      const left = (this.#pending.get(session) ?? 1) - 1;
+      if (left > 0) this.#pending.set(session, left);
+      else this.#pending.delete(session);
+    }
+  }
+
+  /** Ends one endpoint of this session; one that it does not have is no fault (clients send Unbind twice). */
+  unbind(session: AgentSession, bindId: string): void {
+    const binding = this.#byBindId.get(bindId);
+    if (binding?.session === session) this.#remove(binding, 'unbound by the agent');
+  }
+
+  /** The session is over: what it still owns goes offline. */
+  dropSession(session: AgentSession, reason: string): void {
+    for (const binding of this.#ofSession(session)) this.#remove(binding, reason);
+  }
+
+  /** @throws PorticoError 404, 310 */
+  patch(session: AgentSession, request: PatchTunnelStateRequest): void {
+    const binding = this.#ofSession(session).find(({ endpoint }) => endpoint.id === request.tunnelId);
+    if (binding === undefined) throw new PorticoError(404, { what: 'endpoint', id: request.tunnelId.slice(0, 64) });
+    if (request.poolingEnabled === true) throw new PorticoError(310, { option: 'PoolingEnabled' });
+    if (request.trafficPolicy !== null && request.trafficPolicy !== '') {
+      throw new PorticoError(310, { option: 'TrafficPolicy' });
+    }
+    const { endpoint } = binding;
+    endpoint.facts = {
+      ...endpoint.facts,
+      name: checkedText('Name', request.name ?? endpoint.facts.name),
+      metadata: checkedText('Metadata', request.metadata ?? endpoint.facts.metadata),
+    };
+    this.#live.updateClaim(claimKey(binding.key), this.#claimOf(binding));
+  }
+
+  /** Another node has the name now. */
+  lost(registryKey: string): void {
+    const binding = this.#byKey.get(registryKey.slice('claims/'.length));
+    if (binding !== undefined) this.#stop(binding, new PorticoError(334, { url: binding.endpoint.url }));
+  }
+
+  /** The rules for some endpoints changed: asks the API again and stops those that are no longer allowed. */
+  async recheck(which: (endpoint: Endpoint, session: AgentSession) => boolean): Promise<void> {
+    for (const binding of [...this.#byKey.values()]) {
+      if (which(binding.endpoint, binding.session)) await this.#recheck(binding);
+    }
+  }
+
+  /** Asks for those endpoints that were taken back while the API was away. */
+  async recheckUnchecked(): Promise<void> {
+    for (const binding of [...this.#byKey.values()]) if (binding.unchecked) await this.#recheck(binding);
+  }
+
+  endpoints(): Endpoint[] {
+    return [...this.#byKey.values()].map(({ endpoint }) => endpoint);
+  }
+
+  #ofSession(session: AgentSession): Binding[] {
+    return [...this.#byKey.values()].filter((binding) => binding.session === session);
+  }
+
+  /** What can be judged from the request alone. */
+  #check(session: AgentSession, request: BindRequest): Candidate {
+    const { proto } = request;
+    if (!isTunnelProto(proto)) throw new PorticoError(332, { proto: proto.slice(0, 32) });
+    if (!['', 'http1', 'http2'].includes(request.forwardsProto)) {
+      throw new PorticoError(310, { option: `ForwardsProto ${request.forwardsProto.slice(0, 32)}` });
+    }
+    if (request.ipPolicyRef !== '') throw new PorticoError(310, { option: 'IPPolicyRef' });
+    if (request.poolingEnabled) throw new PorticoError(310, { option: 'PoolingEnabled' });
+    const binding = request.bindings.find((name) => name !== 'public');
+    if (binding !== undefined) throw new PorticoError(310, { option: `Bindings ${binding.slice(0, 32)}` });
+    const options = honouredOptions(proto, request.rawOpts);
+    const optionsHash = hashOptions(request.rawOpts);
+    const candidate = { session, request, proto, proxyProtocol: options.proxyProtocol, optionsHash };
+    if (request.id === '' || request.token === '') return { ...candidate, proof: null };
+    const proof = this.#tokens.readBindToken(request.token);
+    if (
+      proof === null ||
+      proof.bindId !== request.id ||
+      proof.accountId !== session.accountId ||
+      proof.optionsHash !== optionsHash ||
+      !proof.name.startsWith(`${proto}/`)
+    ) {
+      throw new PorticoError(335, { id: request.id.slice(0, 64) });
+    }
+    return { ...candidate, proof };
+  }
+
+  /** It takes back what its own session has already. */
+  #isOwn({ session, proof }: Candidate): boolean {
+    return proof !== null && this.#byBindId.get(proof.bindId)?.session === session;
+  }
+
+  async #place(candidate: Candidate): Promise<GrantedBind> {
+    const { proto, proof, session } = candidate;
+    const wanted = proof === null ? this.#wanted(candidate) : wantedOf(proof);
+    const granted = await this.#authorize(session, proto, wanted, proof !== null);
+    if (proto !== 'tcp') {
+      const host = granted.host ?? (wanted.kind === 'host' ? wanted.host : null);
+      if (host === null) throw new PorticoError(500, { id: 'no host was granted' });
+      return this.#locked(`${proto}/${host}`, () => this.#take(candidate, { host, port: 0 }, granted.unchecked));
+    }
+    const port = granted.port ?? (wanted.kind === 'port' ? wanted.port : null);
+    if (port === null) return this.#takeAnyPort(candidate, granted.avoidPorts);
+    return this.#locked(`tcp/${port}`, () => this.#take(candidate, { host: '', port }, granted.unchecked));
+  }
+
+  #wanted({ proto, request }: Candidate): Wanted {
+    const { url, domain, hostname, subdomain, addr } = honouredOptions(proto, request.rawOpts);
+    return wantedName(proto, { url, domain, hostname, subdomain, addr }, this.#names);
+  }
+
+  /** The API's word on the name. One that is taken back needs none while the API is away: its token is proof enough. */
+  async #authorize(
+    session: AgentSession,
+    proto: TunnelProto,
+    wanted: Wanted,
+    isTakenBack: boolean,
+  ): Promise<{ host: string | null; port: number | null; avoidPorts: readonly number[]; unchecked: boolean }> {
+    const none = { host: null, port: null, avoidPorts: [], unchecked: true };
+    if (isTakenBack && !this.#isApiUp()) return none;
+    try {
+      const answer = await this.#client.authorizeBind({
+        nodeId: this.#nodeId,
+        accountId: session.accountId,
+        credentialId: session.grant.credentialId,
+        proto,
+        wanted,
+      });
+      if (answer.kind === 'granted') return { ...answer, unchecked: false };
+      throw refusal(answer.error);
+    } catch (error) {
+      if (!(error instanceof InternalApiError)) throw error;
+      if (error.kind !== 'unavailable') this.#log.error({ err: error }, 'the API does not answer as it should');
+      if (isTakenBack) return none;
+      throw new PorticoError(503, { what: 'Opening a new endpoint', seconds: 2 });
+    }
+  }
+
+  /** The name is locked and the account may have it: is it free, or may it be taken from whoever has it here? */
+  async #take(candidate: Candidate, at: { host: string; port: number }, unchecked: boolean): Promise<GrantedBind> {
+    const { proto, proof, session } = candidate;
+    const key = proto === 'tcp' ? `tcp/${at.port}` : `${proto}/${at.host}`;
+    const holder = this.#byKey.get(key);
+    if (holder !== undefined) {
+      const url = holder.endpoint.url;
+      if (holder.session.accountId !== session.accountId) throw new PorticoError(334, { url });
+      if (proof?.bindId === holder.bindId) return this.#takeOver(holder, candidate, unchecked);
+      if (holder.session === session) throw new PorticoError(334, { url });
+      // The agent may have lost its connection, and what proves that the name is its own with it.
+      if (await holder.session.isAlive(this.#limits.probeTimeoutMs)) throw new PorticoError(334, { url });
+      holder.session.endReason ??= 'it did not answer, and its account opened the same endpoint anew';
+      holder.session.mux.destroy();
+      if (proto === 'tcp') await this.#tcp.close(at.port);
+    }
+    const endpoint = this.#makeEndpoint(candidate, at);
+    if (proto === 'tcp') await this.#openPort(at.port, endpoint);
+    return this.#claim(key, candidate, endpoint, unchecked);
+  }
+
+  /** Any port: it is opened first, since only an open port is surely ours to give. */
+  async #takeAnyPort(candidate: Candidate, avoidPorts: readonly number[]): Promise<GrantedBind> {
+    const resting: number[] = [];
+    try {
+      for (let tries = 0; tries <= avoidPorts.length; tries += 1) {
+        const endpoint = this.#makeEndpoint(candidate, { host: '', port: 0 });
+        const port = await this.#openPort('any', endpoint);
+        if (avoidPorts.includes(port)) {
+          // Held until another one is found, or the same would come again.
+          resting.push(port);
+          continue;
+        }
+        endpoint.place({ url: this.#url('tcp', '', port), port });
+        return await this.#locked(`tcp/${port}`, () => this.#claim(`tcp/${port}`, candidate, endpoint, false));
+      }
+      throw new PorticoError(355, { range: this.#names.tcpRange });
+    } finally {
+      for (const port of resting) await this.#tcp.close(port);
+    }
+  }
+
+  async #openPort(port: number | 'any', endpoint: BoundEndpoint): Promise<number> {
+    try {
+      return await this.#tcp.open(port, endpoint);
+    } catch (error) {
+      if (error instanceof PorticoError || port === 'any') throw error;
+      throw new PorticoError(334, { url: endpoint.url }, { cause: error });
+    }
+  }
+
+  async #claim(key: string, candidate: Candidate, endpoint: BoundEndpoint, unchecked: boolean): Promise<GrantedBind> {
+    const { session, proof } = candidate;
+    const bindId = proof?.bindId ?? this.#tokens.newOpaqueId();
+    const binding: Binding = { key, bindId, endpoint, session, unchecked };
+    try {
+      await this.#claimInRegistry(binding, proof);
+      if (session.isClosed) throw new PorticoError(742);
+    } catch (error) {
+      this.#live.release(claimKey(key));
+      if (endpoint.proto === 'tcp') await this.#tcp.close(endpoint.port);
+      throw error;
+    }
+    this.#byKey.set(key, binding);
+    this.#byBindId.set(bindId, binding);
+    return this.#granted(binding, candidate);
+  }
+
+  async #claimInRegistry(binding: Binding, proof: BindClaim | null): Promise<void> {
+    const { session } = binding;
+    const mayTake = (by: LiveClaim): boolean =>
+      by.accountId === session.accountId &&
+      // Its own earlier bind, wherever it was; or what an earlier life of this edge left behind: nobody here has it.
+      (by.bindId === proof?.bindId || by.nodeId === this.#nodeId);
+    const deadlineMs = performance.now() + this.#limits.claimPatienceMs;
+    for (;;) {
+      const outcome = await this.#live.claim(claimKey(binding.key), this.#claimOf(binding), {
+        mayTake,
+        reclaim: proof !== null,
+      });
+      if (outcome.kind === 'held') return;
+      if (outcome.kind === 'taken') throw new PorticoError(334, { url: binding.endpoint.url });
+      if (session.isClosed || performance.now() + outcome.retryAfterMs > deadlineMs) {
+        throw new PorticoError(503, { what: 'Opening a new endpoint', seconds: 2 });
+      }
+      await pause(outcome.retryAfterMs, NEVER);
+    }
+  }
+
+  /** The same endpoint under another session: router, ports and counters stay, and so does its id. */
+  #takeOver(holder: Binding, candidate: Candidate, unchecked: boolean): GrantedBind {
+    const { session, request } = candidate;
+    holder.endpoint.facts = factsOf(request);
+    holder.session = session;
+    holder.unchecked = unchecked;
+    this.#live.updateClaim(claimKey(holder.key), this.#claimOf(holder));
+    this.#metrics.counter('portico_endpoints_taken_over_total', 'Endpoints that moved to a newer session.').value += 1;
+    return this.#granted(holder, candidate);
+  }
+
+  #makeEndpoint(candidate: Candidate, { host, port }: { host: string; port: number }): BoundEndpoint {
+    const { proto, proof, request, session, proxyProtocol } = candidate;
+    return new BoundEndpoint({
+      id: (proof?.endpointId ?? newId('ep', this.#now())) as EndpointId,
+      accountId: session.accountId,
+      url: this.#url(proto, host, port),
+      proto,
+      host,
+      port: proto === 'tcp' ? port : this.#names.ports[proto],
+      proxyProtocol,
+      facts: factsOf(request),
+      startedAt: new Date(this.#now()),
+    });
+  }
+
+  #url(proto: TunnelProto, host: string, port: number): string {
+    if (proto === 'tcp') return `tcp://${this.#tcpHost}:${port}`;
+    const shown = this.#names.ports[proto];
+    return shown === (proto === 'http' ? 80 : 443) ? `${proto}://${host}` : `${proto}://${host}:${shown}`;
+  }
+
+  #granted(binding: Binding, { proto, request, optionsHash, session }: Candidate): GrantedBind {
+    const { bindId, endpoint, key } = binding;
+    const token = this.#tokens.bindToken({
+      bindId,
+      endpointId: endpoint.id,
+      accountId: endpoint.accountId,
+      name: key,
+      optionsHash,
+    });
+    const resolved = proto === 'tcp' ? `${this.#tcpHost}:${endpoint.port}` : endpoint.host;
+    return {
+      response: {
+        id: bindId,
+        url: endpoint.url,
+        proto,
+        rawOpts: echoOptions(proto, request.rawOpts, resolved),
+        error: '',
+        token,
+        tunnelId: endpoint.id,
+      },
+      goLive: () => {
+        // It may have been unbound, lost or taken over again meanwhile.
+        if (this.#byKey.get(key) !== binding || binding.session !== session || session.isClosed) return;
+        this.#goLive(binding);
+      },
+    };
+  }
+
+  #goLive(binding: Binding): void {
+    const { endpoint, session, bindId } = binding;
+    const isNew = endpoint.size === 0;
+    endpoint.serveBy(new SessionMember({ session, endpoint, bindId }));
+    if (!isNew) return;
+    this.#router.add(endpoint);
+    this.#usage.track(endpoint);
+    this.#metrics.counter('portico_endpoints_started_total', 'Endpoints that went online.').value += 1;
+    this.#log.info({ endpointId: endpoint.id, sessionId: session.id, url: endpoint.url }, 'endpoint online');
+    this.#events.report('endpoint_start.v0', endpoint.accountId, this.#eventOf(binding));
+  }
+
+  #remove(binding: Binding, reason: string): void {
+    const { endpoint, key, bindId } = binding;
+    if (this.#byKey.get(key) !== binding) return;
+    this.#byKey.delete(key);
+    this.#byBindId.delete(bindId);
+    this.#router.remove(endpoint);
+    const wasOnline = endpoint.size > 0;
+    endpoint.serveBy(null);
+    this.#live.release(claimKey(key));
+    if (endpoint.proto === 'tcp') {
+      this.#tcp
+        .close(endpoint.port)
+        .catch((error: unknown) => this.#log.error({ err: error }, 'closing a port failed'));
+    }
+    if (!wasOnline) return;
+    this.#usage.untrack(endpoint);
+    this.#metrics.counter('portico_endpoints_stopped_total', 'Endpoints that went offline.').value += 1;
+    this.#log.info(
+      { endpointId: endpoint.id, sessionId: binding.session.id, url: endpoint.url, reason },
+      'endpoint offline',
+    );
+    this.#events.report('endpoint_stop.v0', endpoint.accountId, { ...this.#eventOf(binding), reason });
+  }
+
+  /** Ends an endpoint against its agent's will. Routing stops first: the Rust client may ignore the message. */
+  #stop(binding: Binding, error: PorticoError): void {
+    this.#remove(binding, error.message);
+    const { mux } = binding.session;
+    const message = { id: binding.bindId, message: error.message, errorCode: errorName(error.code) };
+    try {
+      const stream = mux.open(StreamType.stopTunnel, Buffer.from(JSON.stringify(encodeStopTunnelRequest(message))));
+      stream.setHandler({
+        onData: (chunk) => stream.ack(chunk.length),
+        onEnd: () => {},
+        onReset: () => {},
+        onWritable: () => {},
+      });
+      stream.end();
+      // There is no reply; a client that leaves the stream open must not keep one of its places.
+      setTimeout(() => stream.reset(MuxError.cancelled), 5_000).unref();
+    } catch (failure) {
+      if (!(failure instanceof MuxOpenError)) throw failure;
+    }
+  }
+
+  async #recheck(binding: Binding): Promise<void> {
+    const { endpoint, session } = binding;
+    const wanted: Wanted =
+      endpoint.proto === 'tcp' ? { kind: 'port', port: endpoint.port } : { kind: 'host', host: endpoint.host };
+    try {
+      const { unchecked } = await this.#authorize(session, endpoint.proto, wanted, true);
+      binding.unchecked = unchecked;
+    } catch (error) {
+      if (!(error instanceof PorticoError)) throw error;
+      if (this.#byKey.get(binding.key) === binding) this.#stop(binding, error);
+    }
+  }
+
+  #claimOf({ bindId, endpoint, session }: Binding): LiveClaim {
+    return {
+      endpointId: endpoint.id,
+      accountId: endpoint.accountId,
+      sessionId: session.id,
+      nodeId: this.#nodeId,
+      url: endpoint.url,
+      proto: endpoint.proto,
+      name: endpoint.facts.name,
+      metadata: endpoint.facts.metadata,
+      forwardsTo: endpoint.facts.forwardsTo,
+      startedAt: endpoint.startedAt.toISOString(),
+      bindId,
+    };
+  }
+
+  #eventOf({ endpoint, session }: Binding): Record<string, string> {
+    return {
+      endpointId: endpoint.id,
+      sessionId: session.id,
+      url: endpoint.url,
+      proto: endpoint.proto,
+      name: endpoint.facts.name,
+      metadata: endpoint.facts.metadata,
+      forwardsTo: endpoint.facts.forwardsTo,
+    };
+  }
+
+  async #locked<T>(key: string, run: () => Promise<T>): Promise<T> {
+    const before = this.#locks.get(key) ?? Promise.resolve();
+    const mine = before.then(run, run);
+    this.#locks.set(key, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.#locks.get(key) === mine) this.#locks.delete(key);
+    }
+  }
+}
+
+/** Nothing ends these pauses early; they are short. */
+const NEVER = new AbortController().signal;
+
+function claimKey(key: string): string {
+  return `claims/${key}`;
+}
+
+function wantedOf({ name }: BindClaim): Wanted {
+  const rest = name.slice(name.indexOf('/') + 1);
+  return name.startsWith('tcp/') ? { kind: 'port', port: Number(rest) } : { kind: 'host', host: rest };
+}
+
+function factsOf(request: BindRequest): EndpointFacts {
+  return {
+    name: checkedText('Name', request.name),
+    metadata: checkedText('Metadata', request.metadata),
+    forwardsTo: request.forwardsTo.slice(0, 1_024),
+    forwardsProto: request.forwardsProto === 'http2' ? 'http2' : 'http1',
+  };
+}
+
+/** @throws PorticoError 310: it would not fit into the registry, and half of it would mislead. */
+function checkedText(what: string, text: string): string {
+  if (Buffer.byteLength(text) > TEXT_BYTES_MAX) {
+    throw new PorticoError(310, { option: `${what} of more than ${TEXT_BYTES_MAX} bytes` });
+  }
+  return text;
+}
+
+/** What the API refused, as an error of our catalogue; a code that is newer than this edge is shown as 500. */
+export function refusal({ code, details }: { code: number; details: Record<string, string | number> }): PorticoError {
+  const known: ErrorCode = isErrorCode(code) ? code : 500;
+  return new PorticoError(known, details);
+}
