@@ -1,0 +1,160 @@
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type EchoUpstream, echoUpstream } from '../support/echo-upstream.ts';
+import { scale } from '../support/long.ts';
+import { type PlatformProcess, startPlatformProcess } from '../support/platform.ts';
+import { startPortico } from '../support/portico-cli.ts';
+import { openDescriptors } from '../support/process-memory.ts';
+import { type LoadReport, startSteadyLoad } from '../support/steady-load.ts';
+import { httpUpstream } from '../support/upstream.ts';
+import { visit, visitUntil } from '../support/visit.ts';
+
+/** What holds in every row of the table of faults. */
+function expectExact(report: LoadReport, upstream: EchoUpstream): void {
+  expect(report.corrupt).toEqual([]);
+  expect(report.hung).toBe(0);
+  expect([...upstream.seen].filter(([, times]) => times > 1)).toEqual([]);
+}
+
+describe('faults', () => {
+  let platform: PlatformProcess;
+  let upstream: EchoUpstream;
+  beforeAll(async () => {
+    [platform, upstream] = await Promise.all([startPlatformProcess(), echoUpstream()]);
+  });
+  afterAll(async () => {
+    await platform.dispose();
+    await upstream.close();
+  });
+
+  it('gives an agent that is killed and started again the same URL every time, never 334', {
+    timeout: 900_000,
+  }, async () => {
+    const times = scale(5, 100);
+    let url: string | null = null;
+    for (let i = 0; i < times; i += 1) {
+      const tunnel = await startPortico(platform.ready, ['http', String(upstream.port), '--subdomain', 'phoenix']);
+      url ??= tunnel.url;
+      expect(tunnel.url).toBe(url);
+      const answer = await visit(platform.ready, `${url}/${i}`, { headers: { 'x-id': `p${i}` } });
+      expect(answer.body.toString()).toMatch(new RegExp(`^p${i} `));
+      await tunnel.kill();
+    }
+  });
+
+  it('X1: a killed agent costs the visitors an answer within a second, and its return is noticed within three', async () => {
+    let tunnel = await startPortico(platform.ready, ['http', String(upstream.port), '--subdomain', 'x1']);
+    const load = startSteadyLoad(platform.ready, tunnel.url, { perSecond: scale(50, 200) });
+    while (load.goodCount() < 20) await new Promise((resolve) => setTimeout(resolve, 20));
+    const { url } = tunnel;
+    await tunnel.kill();
+    const killedMs = performance.now();
+    await visitUntil(platform.ready, url, ({ status }) => status === 404, { withinMs: 1_500 });
+    expect(performance.now() - killedMs).toBeLessThan(1_500);
+    tunnel = await startPortico(platform.ready, ['http', String(upstream.port), '--subdomain', 'x1']);
+    await visitUntil(platform.ready, url, ({ status }) => status === 200, { withinMs: 3_000 });
+    const report = await load.stop();
+    expectExact(report, upstream);
+    expect(report.good).toBeGreaterThan(20);
+    await tunnel.stop();
+  });
+
+  it('X2: a politely stopped agent finishes what is in flight', async () => {
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const slow = await httpUpstream((_request, response) => {
+      response.write('first ');
+      void released.then(() => response.end('last'));
+    });
+    const tunnel = await startPortico(platform.ready, ['http', String(slow.port), '--subdomain', 'x2']);
+    const inFlight = visit(platform.ready, tunnel.url);
+    await new Promise((resolve) => slow.server.once('request', resolve));
+    const stopped = tunnel.stop();
+    await visitUntil(platform.ready, tunnel.url, ({ status }) => status === 404);
+    release();
+    expect((await inFlight).body.toString()).toBe('first last');
+    expect(await stopped).toBe(0);
+    await slow.close();
+  });
+
+  it('X5: a killed edge has its agents back within ten seconds, under the same URLs', async () => {
+    const tunnels = await Promise.all(
+      Array.from({ length: 5 }, (_unused, index) =>
+        startPortico(platform.ready, ['http', String(upstream.port), '--subdomain', `x5-${index}`]),
+      ),
+    );
+    const load = startSteadyLoad(platform.ready, tunnels[0]?.url ?? '', { perSecond: 50 });
+    while (load.goodCount() < 10) await new Promise((resolve) => setTimeout(resolve, 20));
+    process.kill(platform.readReady().pids.edge, 'SIGKILL');
+    const killedMs = performance.now();
+    await Promise.all(
+      tunnels.map(({ url }) =>
+        visitUntil(platform.ready, `${url}/`, ({ status }) => status === 200, { withinMs: 12_000 }),
+      ),
+    );
+    expect(performance.now() - killedMs).toBeLessThan(12_000);
+    expectExact(await load.stop(), upstream);
+    for (const tunnel of tunnels) await tunnel.stop();
+  });
+
+  it('serves without a failed request while the API and the database are away', {
+    timeout: 300_000,
+  }, async (context) => {
+    if (process.env.DATABASE_URL !== undefined) return context.skip('the database is not ours to stop');
+    const tunnel = await startPortico(platform.ready, ['http', String(upstream.port), '--subdomain', 'alone']);
+    const load = startSteadyLoad(platform.ready, tunnel.url, { perSecond: scale(50, 200) });
+    while (load.goodCount() < 10) await new Promise((resolve) => setTimeout(resolve, 20));
+    // The supervisor would start what is killed again; paused is worse: connections to them hang rather than fail.
+    const { api, postgres } = platform.readReady().pids;
+    process.kill(api, 'SIGSTOP');
+    if (postgres !== null) process.kill(postgres, 'SIGSTOP');
+    await new Promise((resolve) => setTimeout(resolve, scale(15_000, 60_000)));
+    if (postgres !== null) process.kill(postgres, 'SIGCONT');
+    process.kill(api, 'SIGCONT');
+    const report = await load.stop();
+    expect(report.failed).toEqual([]);
+    expectExact(report, upstream);
+    // The control plane is whole again by itself.
+    const next = await startPortico(platform.ready, ['http', String(upstream.port), '--subdomain', 'after-outage']);
+    expect((await visit(platform.ready, next.url)).status).toBe(200);
+    await next.stop();
+    await tunnel.stop();
+  });
+
+  it('X14: visitors that leave at any byte leave nothing behind', { timeout: 900_000 }, async () => {
+    const tunnel = await startPortico(platform.ready, ['http', String(upstream.port), '--subdomain', 'x14']);
+    const { hostname } = new URL(tunnel.url);
+    const message = `POST /leave HTTP/1.1\r\nhost: ${hostname}\r\nx-id: leaver\r\ncontent-length: 4000\r\n\r\n${'b'.repeat(4_000)}`;
+    const leave = (bytes: number): Promise<void> =>
+      new Promise((resolve) => {
+        const socket = connect(platform.ready.http.port, '127.0.0.1', () => {
+          socket.write(message.slice(0, bytes), () => setImmediate(() => socket.resetAndDestroy()));
+        });
+        socket.on('close', () => resolve());
+        socket.on('error', () => undefined);
+      });
+    // A tunnel on plain http, so that the bytes that are cut are those of the request.
+    const plain = await startPortico(platform.ready, ['http', String(upstream.port), '--url', `http://${hostname}`]);
+    const settle = async (): Promise<number> => {
+      let lowest = Number.POSITIVE_INFINITY;
+      const deadline = performance.now() + 5_000;
+      while (performance.now() < deadline) {
+        lowest = Math.min(lowest, openDescriptors(platform.readReady().pids.edge));
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      return lowest;
+    };
+    for (let i = 0; i < 50; i += 1) await leave(i * 80);
+    const before = await settle();
+    const agentBefore = openDescriptors(plain.child.pid ?? 0);
+    for (let i = 0; i < scale(500, 10_000); i += 10)
+      await Promise.all(Array.from({ length: 10 }, (_unused, n) => leave((i * 37 + n * 411) % message.length)));
+    expect(await settle()).toBeLessThanOrEqual(before + 3);
+    expect(openDescriptors(plain.child.pid ?? 0)).toBeLessThanOrEqual(agentBefore + 3);
+    expect((await visit(platform.ready, `http://${hostname}/`, { headers: { 'x-id': 'after' } })).status).toBe(200);
+    await plain.stop();
+    await tunnel.stop();
+  });
+});
