@@ -32,14 +32,14 @@ await runProcess(log, async () => {
     page.listen(0, '127.0.0.1', resolve);
   });
   const { port } = page.address() as AddressInfo;
-  const agent = await connectAgent({
+  const agent = connectAgent({
     connectUrl: required('PORTICO_CONNECT_URL'),
     ca: readFileSync(required('PORTICO_CA_FILE'), 'utf8'),
     authtoken: required('PORTICO_AUTHTOKEN'),
     metadata: 'built-in welcome page',
   });
   const endpoint = await agent.forward({
-    proto: 'https',
+    proto: 'http',
     subdomain: 'welcome',
     name: 'welcome',
     upstream: `http://127.0.0.1:${port}`,
