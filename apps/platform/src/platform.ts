@@ -123,6 +123,12 @@ export async function startPlatform(
     const account = (): FirstAccount => parseFirstAccount(readFileSync(data.file('first-account.json'), 'utf8'));
     const caFile = data.file('ca.pem');
 
+    // The edge leads to the dashboard's port when it has a host name for it, so the dashboard is first.
+    const dashboard = await child('dashboard', 'dashboard', 'apps/dashboard/launch.mjs', () => ({
+      PORTICO_NODE_CREDENTIAL_FILE: data.file('node-dashboard.credential'),
+    }));
+    ports.dashboard = dashboard.dashboard ?? dashboard.port ?? ports.dashboard;
+
     const edge = await child('edge', 'edge', 'apps/edge/src/main.ts', () => ({
       PORTICO_NODE_CREDENTIAL_FILE: data.file('node-edge.credential'),
     }));
@@ -130,11 +136,6 @@ export async function startPlatform(
     ports.https = edge.https ?? ports.https;
     ports.connect = edge.connect ?? ports.connect;
     const connectUrl = `${connectHost(config)}:${ports.connect}`;
-
-    const dashboard = await child('dashboard', 'dashboard', 'apps/dashboard/launch.mjs', () => ({
-      PORTICO_NODE_CREDENTIAL_FILE: data.file('node-dashboard.credential'),
-    }));
-    ports.dashboard = dashboard.dashboard ?? dashboard.port ?? ports.dashboard;
 
     // 3. What people use: the agent's configuration and the first tunnel.
     const agentConfig = data.file('agent.yml');
