@@ -29,7 +29,7 @@ export interface MuxLimits {
   readonly emptyData: Rate;
   /** DATA of at most 8 bytes. */
   readonly tinyData: Rate;
-  /** WNDINC beyond what our own sending explains: each frame we send earns 4 and each 16 bytes earn 1. */
+  /** WNDINC beyond what our own sending explains (clients credit every read, however small): each frame we send earns 4 and every second byte 1. */
   readonly windowIncrements: Rate;
   /** Frames of unknown type. */
   readonly unknownFrames: Rate;

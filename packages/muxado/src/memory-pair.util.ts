@@ -1,9 +1,18 @@
 import { Duplex } from 'node:stream';
 
-/** Two ends of a connection in memory. What one writes the other reads, in pieces cut by `cut`. For tests only. */
-export function memoryPair(cut: (chunk: Buffer) => Buffer[] = (chunk) => [chunk]): [MemoryEnd, MemoryEnd] {
-  const left = new MemoryEnd(cut);
-  const right = new MemoryEnd(cut);
+export interface MemoryPairOptions {
+  /** How the reader gets what was written at once. */
+  readonly cut?: (chunk: Buffer) => Buffer[];
+  /** How many turns of the event loop a write stays on its way. */
+  readonly delayTurns?: () => number;
+  /** Bytes that an end takes before it says stop. */
+  readonly highWaterMark?: number;
+}
+
+/** Two ends of a connection in memory. For tests only. */
+export function memoryPair(options: MemoryPairOptions = {}): [MemoryEnd, MemoryEnd] {
+  const left = new MemoryEnd(options);
+  const right = new MemoryEnd(options);
   left.other = right;
   right.other = left;
   return [left, right];
@@ -11,21 +20,29 @@ export function memoryPair(cut: (chunk: Buffer) => Buffer[] = (chunk) => [chunk]
 
 export class MemoryEnd extends Duplex {
   other: MemoryEnd | null = null;
-  readonly #cut: (chunk: Buffer) => Buffer[];
+  /** Sees all that is written, when it is written. */
+  onWrite: ((bytes: Buffer) => void) | null = null;
+  readonly #options: MemoryPairOptions;
   #resume: (() => void) | null = null;
 
-  constructor(cut: (chunk: Buffer) => Buffer[]) {
-    super({ allowHalfOpen: false });
-    this.#cut = cut;
+  constructor(options: MemoryPairOptions) {
+    super({ allowHalfOpen: false, highWaterMark: options.highWaterMark ?? 65_536 });
+    this.#options = options;
   }
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.onWrite?.(chunk);
     // A copy, as a kernel makes one: whoever changes the bytes afterwards is not noticed by the reader.
-    let hasRoom = true;
-    for (const piece of this.#cut(Buffer.from(chunk))) hasRoom = this.other?.push(piece) ?? false;
-    const other = this.other;
-    if (hasRoom || other === null || other.destroyed) setImmediate(done);
-    else other.#resume = done;
+    const bytes = Buffer.from(chunk);
+    turns(this.#options.delayTurns?.() ?? 1, () => {
+      const other = this.other;
+      let hasRoom = true;
+      if (other !== null && !other.destroyed) {
+        for (const piece of this.#options.cut?.(bytes) ?? [bytes]) hasRoom = other.push(piece);
+      }
+      if (hasRoom || other === null || other.destroyed) done();
+      else other.#resume = done;
+    });
   }
 
   override _read(): void {
@@ -45,4 +62,9 @@ export class MemoryEnd extends Duplex {
     this._read();
     done(error);
   }
+}
+
+function turns(count: number, run: () => void): void {
+  if (count <= 0) run();
+  else setImmediate(() => turns(count - 1, run));
 }

@@ -141,7 +141,8 @@ export class Outbox {
 
   readonly #onImmediate = (): void => {
     this.#flushing = null;
-    this.#flush();
+    // 'drain' may have come first and filled the transport again.
+    if (!this.#isFull) this.#flush();
   };
 
   #flush(): void {

@@ -87,6 +87,7 @@ export class MuxSession {
   #peerStreams = 0;
   #unackedAndQueuedBytes = 0;
   #windowViolations = 0;
+  #shedding: NodeJS.Immediate | null = null;
 
   /** The stream and flags of the DATA frame that is being read. */
   #current: Stream | null = null;
@@ -127,7 +128,7 @@ export class MuxSession {
       beats: new Budget(limits.beats, now),
     };
     const { windowIncrements } = this.#budgets;
-    this.#outbox = new Outbox(transport, (bytes) => windowIncrements.earn(4 + bytes / 16));
+    this.#outbox = new Outbox(transport, (bytes) => windowIncrements.earn(4 + bytes / 2));
     this.#owner = this.#makeOwner();
     this.#decoder = new FrameDecoder({
       onDataStart: (streamId, length, flags) => this.#onDataStart(streamId, length, flags),
@@ -324,20 +325,21 @@ export class MuxSession {
   #onDataBytes(piece: Buffer): void {
     const stream = this.#current;
     if (stream === null || !stream.isLive) return;
-    const untyped = this.#untyped.get(stream);
+    const untyped = this.#untyped.size === 0 ? undefined : this.#untyped.get(stream);
     if (untyped === undefined) stream.receive(piece, this.#chunkBytes);
     else this.#readType(stream, untyped, piece);
-    if (this.#unackedAndQueuedBytes > this.#limits.sessionBufferedBytes) this.#shed();
   }
 
   #onDataEnd(): void {
     const stream = this.#current;
     this.#current = null;
-    if (stream === null || !this.#currentFin || !stream.isLive) return;
-    if (this.#untyped.has(stream)) {
-      this.#resetForPeer(stream, MuxError.protocol);
+    if (stream === null || !stream.isLive) return;
+    if (this.#untyped.size > 0 && this.#untyped.has(stream)) {
+      if (this.#currentFin) this.#resetForPeer(stream, MuxError.protocol);
+      else this.#untypedTimer ??= this.#clock.after(this.#limits.streamTypeMs, () => this.#sweepUntyped());
       return;
     }
+    if (!this.#currentFin) return;
     if (stream === this.#peerBeats) this.#peerBeats = null;
     stream.receiveEnd();
   }
@@ -403,7 +405,6 @@ export class MuxSession {
     this.#streams.set(streamId, stream);
     this.#peerStreams += 1;
     this.#untyped.set(stream, Buffer.alloc(0));
-    this.#untypedTimer ??= this.#clock.after(this.#limits.streamTypeMs, () => this.#sweepUntyped());
     return stream;
   }
 
@@ -509,6 +510,7 @@ export class MuxSession {
   // ── What streams ask of their session ──
 
   #makeOwner(): StreamOwner {
+    const limits = this.#limits;
     return {
       session: this,
       nowMs: () => this.#clock.nowMs(),
@@ -527,6 +529,7 @@ export class MuxSession {
       gone: (stream) => this.#forget(stream),
       buffered: (change) => {
         this.#unackedAndQueuedBytes += change;
+        if (change > 0 && this.#unackedAndQueuedBytes > limits.sessionBufferedBytes) this.#shedSoon();
       },
       failed: (stream, error) => this.#onHandlerError(stream, error),
     };
@@ -561,6 +564,14 @@ export class MuxSession {
       process.nextTick(() => {
         throw error;
       });
+  }
+
+  /** At the end of the turn, not in the middle of somebody's `write`. */
+  #shedSoon(): void {
+    this.#shedding ??= setImmediate(() => {
+      this.#shedding = null;
+      this.#shed();
+    });
   }
 
   /** Too much is buffered: the streams that have stood still longest go, never the session's reading. */
@@ -614,7 +625,9 @@ export class MuxSession {
     this.#authTimer?.cancel();
     this.#untypedTimer?.cancel();
     this.#heartbeat?.stop();
-    for (const stream of [...this.#streams.values(), ...this.#lingering]) stream.receiveReset(MuxError.sessionClosed);
+    if (this.#shedding !== null) clearImmediate(this.#shedding);
+    for (const stream of [...this.#lingering]) stream.discard();
+    for (const stream of [...this.#streams.values()]) stream.receiveReset(MuxError.sessionClosed);
     this.#untyped.clear();
     this.#resetIds.clear();
     this.#skippedIds.clear();

@@ -267,6 +267,12 @@ export class Stream implements MuxStream {
     else this.#tell(() => handler.onReset(code));
   }
 
+  /** The session ended after both FINs: the user has everything, and may be slow about it. */
+  discard(): void {
+    this.#die();
+    this.#owner.gone(this);
+  }
+
   /** Our own reset for a fault of the peer or for a limit: unlike `reset`, the handler is told. */
   resetAndTell(code: number): void {
     if (this.#life === 'live') this.#owner.sendReset(this, code);
