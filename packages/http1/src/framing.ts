@@ -135,8 +135,11 @@ function transferEncodingFault(value: string, side: 'request' | 'response'): Htt
   if (side === 'response') return new HttpSyntaxError(502, 'unknown or malformed Transfer-Encoding');
   const codings = value.split(',').map((part) => trimSpace(part).toLowerCase());
   if (!codings.every(isToken)) return new HttpSyntaxError(400, 'malformed Transfer-Encoding');
-  const first = codings.indexOf('chunked');
-  if (first !== -1 && first !== codings.length - 1) return new HttpSyntaxError(400, 'chunked is not the last coding');
+  const first = codings.findIndex((coding) => coding.includes('chunked'));
+  // Also `'chunked'` and `xchunked`, which some other reader may take for it.
+  if (first !== -1 && (first !== codings.length - 1 || codings[first] !== 'chunked')) {
+    return new HttpSyntaxError(400, 'chunked is disguised or not the last coding');
+  }
   return new HttpSyntaxError(501, 'unknown transfer coding');
 }
 

@@ -81,6 +81,11 @@ export class ResponseParser {
     return this.#input.bytes;
   }
 
+  /** Bytes kept of an unfinished head. */
+  get unfinishedHeadBytes(): number {
+    return this.#headBlock.keptBytes;
+  }
+
   /** Whether the connection may carry another request: idle, kept alive, and no byte too many. True in `onEnd` only
    * if nothing lies behind the answer. */
   get reusable(): boolean {
