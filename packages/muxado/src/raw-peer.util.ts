@@ -133,6 +133,11 @@ export class RawPeer {
     if (this.#fault !== null) throw this.#fault;
   }
 
+  /** Reads nothing more, so that the connection fills up. */
+  stopReading(): void {
+    this.#end.pause();
+  }
+
   hangUp(): void {
     this.#end.destroy();
   }
