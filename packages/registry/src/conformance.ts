@@ -206,12 +206,12 @@ export function registryConformance(name: string, start: () => Promise<Conforman
       });
 
       it('is kept alive by itself', async () => {
-        const lease = await registry.lease(1);
+        const lease = await registry.lease(2);
         await create(registry, 'a', '1', lease);
         const unexpected: string[] = [];
         lease.on('late', () => unexpected.push('late'));
         lease.on('lost', () => unexpected.push('lost'));
-        await delay(2_500);
+        await delay(4_500);
         expect(unexpected).toEqual([]);
         expect(lease.state).toBe('live');
         expect(await other.get('a')).not.toBeNull();

@@ -82,7 +82,8 @@ export class KeptLease implements Lease {
   async #renew(): Promise<void> {
     this.#renewing = true;
     const sentAtMs = this.#nowMs();
-    const patience = AbortSignal.timeout(Math.max(50, Math.ceil(this.#ttlMs / 3)));
+    // Short enough for several tries before the time is up.
+    const patience = AbortSignal.timeout(Math.max(50, Math.ceil(this.#ttlMs / 6)));
     try {
       const known = await this.#options.renew(AbortSignal.any([patience, this.#ended.signal]));
       if (this.#isOver()) {

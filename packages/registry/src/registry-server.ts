@@ -44,7 +44,8 @@ export async function handleRegistryRequest(
 /** What the sender is told; an error of ours is thrown on. */
 function refusalOf(error: unknown): RegistryError {
   if (error instanceof RegistryError) {
-    return error;
+    // It is not the sender's client that was closed; another engine will be here soon.
+    return error.fault === 'closed' ? new RegistryError('unavailable', 'The registry is stopping.') : error;
   }
   if (error instanceof WireError) {
     return new RegistryError('invalid', error.message);
@@ -118,7 +119,7 @@ export async function writeRegistryWatch(
       response.destroy();
       throw error;
     }
-    response.write(`${JSON.stringify({ kind: 'error', ...encodeError(error) })}\n`);
+    response.write(`${JSON.stringify({ kind: 'error', ...encodeError(refusalOf(error)) })}\n`);
   }
   response.end();
 }

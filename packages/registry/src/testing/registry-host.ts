@@ -59,9 +59,9 @@ export class RegistryHost {
     }
   }
 
-  /** How many connections are open now. */
-  get connections(): number {
-    return this.#sockets.size;
+  /** What waits here for clients to read it. */
+  get bufferedBytes(): number {
+    return [...this.#sockets].reduce((sum, socket) => sum + socket.writableLength, 0);
   }
 
   async close(): Promise<void> {
