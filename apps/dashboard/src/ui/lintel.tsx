@@ -6,7 +6,7 @@ export function Lintel({ children, label }: { children: ReactNode; label: string
   return (
     <dl
       aria-label={label}
-      className="grid grid-cols-2 border-t-2 border-ink sm:grid-cols-3 md:grid-cols-5 [&>*]:border-line max-sm:[&>*:nth-child(even)]:border-l sm:max-md:[&>*:not(:nth-child(3n+1))]:border-l md:[&>*:not(:first-child)]:border-l max-md:[&>*]:border-b"
+      className="grid grid-cols-2 border-t-2 border-ink sm:grid-cols-3 md:grid-cols-5 [&>*]:border-line max-sm:[&>*:nth-child(even)]:border-l sm:max-md:[&>*:not(:nth-child(3n+1))]:border-l md:[&>*:not(:first-child)]:border-l max-md:[&>*]:border-b max-md:[&>:last-child]:col-span-2"
     >
       {children}
     </dl>

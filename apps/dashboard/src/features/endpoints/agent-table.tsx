@@ -4,7 +4,18 @@ import { visibleText } from '../../lib/visible-text.ts';
 import { join } from '../../ui/join.ts';
 import { PathGlyph } from '../../ui/path-glyph.tsx';
 import { UntrustedText } from '../../ui/untrusted-text.tsx';
-import { TableSection, Td, Th } from './table-parts.tsx';
+import { NameCell, Row, TableBody, TableHead, TableSection, Td, Th } from './table-parts.tsx';
+
+/* Glyph, name, version, system, address, carries, online for: by the width of the table. */
+const columns = [
+  'grid-cols-[28px_minmax(0,1fr)_96px]',
+  '@min-[600px]:grid-cols-[28px_minmax(0,1fr)_160px_96px_84px]',
+  '@min-[840px]:grid-cols-[28px_minmax(0,1fr)_160px_140px_96px_84px]',
+  '@min-[1040px]:grid-cols-[28px_minmax(0,1fr)_160px_140px_180px_96px_84px]',
+].join(' ');
+const from600 = '@max-[600px]:hidden';
+const from840 = '@max-[840px]:hidden';
+const from1040 = '@max-[1040px]:hidden';
 
 const connected = [
   { name: 'edge', state: 'works' },
@@ -17,37 +28,39 @@ export function AgentTable({ overview, serverNowMs }: { overview: Overview; serv
   for (const endpoint of overview.endpoints)
     carried.set(endpoint.sessionId, (carried.get(endpoint.sessionId) ?? 0) + 1);
   const more = overview.sessionCount - overview.sessions.length;
-  const edge = 'border-b border-line';
   return (
     <TableSection
       label="Agents online now"
       title="Agents"
       foot={more > 0 && `${count(more).value} more are online and not listed here.`}
     >
-      <thead>
-        <tr>
-          <Th className="w-[52px] max-sm:w-11">
+      <TableHead>
+        <Row columns={columns}>
+          <Th>
             <span className="sr-only">Path</span>
           </Th>
           <Th>Name</Th>
-          <Th className="w-[200px] max-sm:hidden">Version</Th>
-          <Th className="w-[140px] max-md:hidden">System</Th>
-          <Th className="w-[180px] max-lg:hidden">Address</Th>
-          <Th isFigure className="w-[120px]">
-            Carries
-          </Th>
-          <Th isFigure className="w-[96px] max-sm:hidden">
+          <Th className={from600}>Version</Th>
+          <Th className={from840}>System</Th>
+          <Th className={from1040}>Address</Th>
+          <Th isFigure>Carries</Th>
+          <Th isFigure className={from600}>
             Online for
           </Th>
-        </tr>
-      </thead>
-      <tbody>
+        </Row>
+      </TableHead>
+      <TableBody>
         {overview.sessions.map((session) => (
-          <tr key={session.id} data-session={session.id} className="h-[52px] hover:bg-hover max-sm:h-[60px]">
-            <Td className={join(edge, 'pl-6 max-sm:pl-4')}>
+          <Row
+            key={session.id}
+            columns={columns}
+            data-session={session.id}
+            className="min-h-[52px] py-1.5 hover:bg-hover max-sm:min-h-[60px]"
+          >
+            <Td>
               <PathGlyph hops={connected} label="Connected to the edge" />
             </Td>
-            <th scope="row" className={join(edge, 'overflow-hidden pr-3 text-left font-regular')}>
+            <NameCell>
               <div className="truncate font-mono text-url font-strong" title={visibleText(session.agentName)}>
                 <UntrustedText text={session.agentName} />
               </div>
@@ -56,36 +69,36 @@ export function AgentTable({ overview, serverNowMs }: { overview: Overview; serv
                   <UntrustedText text={session.metadata} />
                 </div>
               )}
-            </th>
-            <Td className={join(edge, 'max-sm:hidden')}>
+            </NameCell>
+            <Td className={from600}>
               <div className="truncate">
                 <UntrustedText text={session.agentVersion || '–'} />
               </div>
-              <div className="truncate text-meta text-ink-3">
-                <UntrustedText text={session.clientType} />
-              </div>
+              {session.clientType !== session.agentName && (
+                <div className="truncate text-meta text-ink-3">
+                  <UntrustedText text={session.clientType} />
+                </div>
+              )}
             </Td>
-            <Td className={join(edge, 'max-md:hidden')}>
+            <Td className={from840}>
               <div className="truncate">
                 <UntrustedText text={[session.os, session.arch].filter(Boolean).join(' ') || '–'} />
               </div>
             </Td>
-            <Td className={join(edge, 'max-lg:hidden')}>
+            <Td className={from1040}>
               <div className="truncate font-mono text-meta">
                 <UntrustedText text={session.ip || '–'} />
               </div>
             </Td>
-            <Td isFigure className={join(edge, 'max-sm:pr-4')}>
-              {plural(carried.get(session.id) ?? 0, 'endpoint', 'endpoints')}
-            </Td>
-            <Td isFigure className={join(edge, 'pr-6 text-ink-2 max-sm:hidden')}>
+            <Td isFigure>{plural(carried.get(session.id) ?? 0, 'endpoint', 'endpoints')}</Td>
+            <Td isFigure className={join(from600, 'text-ink-2')}>
               <span title={`since ${session.startedAt.slice(0, 19).replace('T', ' ')} UTC`}>
                 {duration(serverNowMs - Date.parse(session.startedAt))}
               </span>
             </Td>
-          </tr>
+          </Row>
         ))}
-      </tbody>
+      </TableBody>
     </TableSection>
   );
 }

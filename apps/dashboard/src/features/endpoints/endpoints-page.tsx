@@ -28,7 +28,7 @@ export function EndpointsPage({ initial }: { initial: Overview | null }) {
   const isStale = useIsStale();
   const dialog = useRef<HTMLDialogElement>(null);
   const overview = live.overview?.value ?? initial;
-  const serverNowMs = overview ? serverTime(overview, live.overview?.takenAtMs ?? null, live.nowMs) : 0;
+  const serverNowMs = overview ? serverTime(overview, live.overview?.takenAtMs ?? null, live.seenAtMs) : 0;
   const openTunnel = () => dialog.current?.showModal();
   return (
     <>

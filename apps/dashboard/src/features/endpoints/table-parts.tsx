@@ -1,29 +1,59 @@
-import type { ReactNode } from 'react';
+import type { ComponentProps, ReactNode } from 'react';
 import { join } from '../../ui/join.ts';
 
+/*
+ * Tables whose rows are grids: the columns of a width are named once, cells that do not fit are left out, and a line under a
+ * row can span it. Some browsers forget that a table is one when it is laid out as a grid, hence the roles.
+ */
+const roles = {
+  table: 'table',
+  group: 'rowgroup',
+  row: 'row',
+  head: 'columnheader',
+  name: 'rowheader',
+  cell: 'cell',
+} as const;
+
+export interface TableSectionProps {
+  readonly label: string;
+  readonly title?: string;
+  readonly foot?: ReactNode;
+  readonly children: ReactNode;
+}
+
 /** A titled table over the full width of the page. */
-export function TableSection({
-  label,
-  title,
-  foot,
-  children,
-}: {
-  label: string;
-  title?: string;
-  foot?: ReactNode;
-  children: ReactNode;
-}) {
+export function TableSection({ label, title, foot, children }: TableSectionProps) {
   return (
-    <section aria-label={label}>
+    <section aria-label={label} className="@container">
       {title && <h2 className="px-6 pb-2 font-section max-sm:px-4">{title}</h2>}
-      <div className="overflow-x-auto border-t border-line">
-        <table className="w-full table-fixed border-separate border-spacing-0">
-          <caption className="sr-only">{label}</caption>
-          {children}
-        </table>
-      </div>
+      <table role={roles.table} aria-label={label} className="block border-t border-line">
+        {children}
+      </table>
       {foot && <p className="px-6 pt-2 text-meta text-ink-3 max-sm:px-4">{foot}</p>}
     </section>
+  );
+}
+
+export function TableHead({ children }: { children: ReactNode }) {
+  return (
+    <thead role={roles.group} className="block">
+      {children}
+    </thead>
+  );
+}
+
+export function TableBody(props: ComponentProps<'tbody'>) {
+  return <tbody role={roles.group} className="block" {...props} />;
+}
+
+/** `columns` are Tailwind's grid columns, one set for each width of the table. */
+export function Row({ columns, className, ...rest }: ComponentProps<'tr'> & { columns: string }) {
+  return (
+    <tr
+      role={roles.row}
+      className={join('grid items-center border-b border-line px-6 max-sm:px-4', columns, className)}
+      {...rest}
+    />
   );
 }
 
@@ -36,10 +66,11 @@ interface CellProps {
 export function Th({ children, isFigure = false, className }: CellProps) {
   return (
     <th
+      role={roles.head}
       scope="col"
       className={join(
-        'h-8 border-b border-line pr-3 text-head font-regular text-ink-3 last:pr-6 max-sm:last:pr-4',
-        isFigure ? 'text-right' : 'text-left',
+        'block min-w-0 truncate py-2 text-head font-regular text-ink-3',
+        isFigure ? 'text-right' : 'pr-3 text-left',
         className,
       )}
     >
@@ -48,14 +79,20 @@ export function Th({ children, isFigure = false, className }: CellProps) {
   );
 }
 
+/** The cell that says which row this is. */
+export function NameCell({ children, className }: CellProps) {
+  return (
+    <th role={roles.name} scope="row" className={join('block min-w-0 pr-3 text-left font-regular', className)}>
+      {children}
+    </th>
+  );
+}
+
 export function Td({ children, isFigure = false, className }: CellProps) {
   return (
     <td
-      className={join(
-        'overflow-hidden pr-3 align-middle',
-        isFigure && 'figures text-right whitespace-nowrap',
-        className,
-      )}
+      role={roles.cell}
+      className={join('block min-w-0', isFigure ? 'figures text-right whitespace-nowrap' : 'pr-3', className)}
     >
       {children}
     </td>

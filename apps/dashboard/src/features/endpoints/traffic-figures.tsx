@@ -6,11 +6,11 @@ import { countsRequests } from './traffic-history.ts';
 
 /** The account's day in five figures. */
 export function TrafficFigures({ overview }: { overview: Overview }) {
-  const { history, nowMs } = useLive();
+  const { history, seenAtMs } = useLive();
   const { today } = overview;
   const rates = overview.endpoints
     .filter(countsRequests)
-    .flatMap((endpoint) => (nowMs === null ? [] : [history.rate(endpoint.id, nowMs)]))
+    .flatMap((endpoint) => (seenAtMs === null ? [] : [history.rate(endpoint.id, seenAtMs)]))
     .filter((rate) => rate !== null);
   const rate = rates.length > 0 ? rates.reduce((sum, one) => sum + one, 0) : null;
   const requests = count(today.requests);
@@ -31,7 +31,13 @@ export function TrafficFigures({ overview }: { overview: Overview }) {
           label="Errors today"
           value={errorPercent === null ? '–' : percent(errorPercent)}
           unit={errorPercent === null ? '' : '%'}
-          note={today.errors === 0 ? 'none' : plural(today.errors, 'request', 'requests')}
+          note={
+            errorPercent === null
+              ? 'no requests yet'
+              : today.errors === 0
+                ? 'none'
+                : plural(today.errors, 'request', 'requests')
+          }
           tone={errorPercent !== null && errorPercent >= 1 ? 'fails' : 'plain'}
         />
         <LintelCell

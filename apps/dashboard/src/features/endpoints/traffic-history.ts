@@ -11,6 +11,7 @@ export const pointMs = 2000;
 
 const windowMs = seriesPoints * pointMs;
 const rateWindowMs = 10_000;
+const freshMs = 2000;
 /** Counters come in steps; a step is spread over at most this much time before it. */
 const spreadMsMax = 5000;
 /** Samples closer together than this replace one another, which bounds what is kept. */
@@ -53,9 +54,13 @@ export class TrafficHistory {
   rate(id: string, nowMs: number): number | null {
     const samples = this.#samples.get(id);
     const first = samples?.[0];
-    if (!samples || !first || nowMs - first.atMs < 1000) return null;
-    const fromMs = Math.max(first.atMs, nowMs - rateWindowMs);
-    return ((totalAt(samples, nowMs) - totalAt(samples, fromMs)) * 1000) / (nowMs - fromMs);
+    const last = samples?.at(-1);
+    if (!samples || !first || !last) return null;
+    // Up to the latest figure as long as it is fresh, so that the rate does not sag between two of them.
+    const toMs = nowMs - last.atMs < freshMs ? last.atMs : nowMs;
+    if (toMs - first.atMs < 1000) return null;
+    const fromMs = Math.max(first.atMs, toMs - rateWindowMs);
+    return ((totalAt(samples, toMs) - totalAt(samples, fromMs)) * 1000) / (toMs - fromMs);
   }
 
   series(id: string, nowMs: number): Series {

@@ -7,7 +7,7 @@ export function useRowKeys(body: RefObject<HTMLTableSectionElement | null>): voi
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !body.current) return;
       const target = event.target instanceof HTMLElement ? event.target : null;
       if (target?.closest('input, textarea, select, [contenteditable], dialog[open], [popover]:popover-open')) return;
-      const rows = [...body.current.querySelectorAll<HTMLElement>('tr[data-endpoint]')];
+      const rows = [...body.current.querySelectorAll<HTMLElement>('[data-endpoint]')];
       const at = rows.findIndex((row) => row.contains(document.activeElement));
       const key = event.key.toLowerCase();
       if (key === 'j' || key === 'k') {

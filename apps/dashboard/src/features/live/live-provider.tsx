@@ -13,6 +13,8 @@ export interface Live {
   readonly isOnline: boolean;
   /** Moves once a second while someone looks. */
   readonly nowMs: number | null;
+  /** The moment that the page shows: `nowMs`, or when it was last told something while it has no contact. */
+  readonly seenAtMs: number | null;
   readonly history: TrafficHistory;
   readonly tryNow: () => void;
 }
@@ -93,9 +95,10 @@ export function LiveProvider({ accountId, children }: { accountId: string; child
     };
   }, [accountId, history]);
 
-  const live = useMemo(
-    () => ({ overview, contact, isOnline, nowMs, history, tryNow: () => stream.current?.tryNow() }),
-    [overview, contact, isOnline, nowMs, history],
-  );
+  const live = useMemo(() => {
+    const isOld = contact.kind === 'lost' || contact.kind === 'signed-out' || contact.kind === 'refused';
+    const seenAtMs = isOld ? (overview?.takenAtMs ?? nowMs) : nowMs;
+    return { overview, contact, isOnline, nowMs, seenAtMs, history, tryNow: () => stream.current?.tryNow() };
+  }, [overview, contact, isOnline, nowMs, history]);
   return <LiveContext value={live}>{children}</LiveContext>;
 }

@@ -87,7 +87,7 @@ export function SignInForm({ next, initialProblem }: SignInFormProps) {
       <p
         id="problem"
         role="alert"
-        className={join('figures empty:hidden', problem?.kind === 'throttled' ? 'text-ochre' : 'text-cinnabar')}
+        className={join('empty:hidden', problem?.kind === 'throttled' ? 'text-ochre' : 'text-cinnabar')}
       >
         {problem && problemText(problem, nowMs)}
       </p>

@@ -31,7 +31,7 @@ export function Shell({ session, accountId, theme, children }: ShellProps) {
           <Mark />
           <Wordmark className="mt-[5px] max-md:hidden" />
         </div>
-        <p className="truncate px-[18px] pb-2 text-meta text-ink-3 max-md:hidden" title={account?.name}>
+        <p className="truncate px-[18px] pb-4 font-button text-ink-2 max-md:hidden" title={account?.name}>
           {account?.name}
         </p>
         <Navigation accountId={accountId} />

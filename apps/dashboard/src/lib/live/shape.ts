@@ -30,7 +30,7 @@ export function oneOf<const T extends string>(...values: readonly T[]): Reader<T
 }
 
 export function nullable<T>(read: Reader<T>): Reader<T | null> {
-  return (value) => (value === null || value === undefined ? null : read(value));
+  return (value) => (value === null ? null : read(value));
 }
 
 export function list<T>(read: Reader<T>): Reader<T[]> {
