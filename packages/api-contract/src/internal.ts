@@ -27,6 +27,8 @@ export const helloRequest = z.object({
   epoch: id,
   kind: z.literal('edge'),
   version: z.string().max(64),
+  /** `host:port` where agents dial in, as people should write it. */
+  connectAddress: z.string().max(256).optional(),
 });
 export const helloResponse = z.object({
   serverTime: isoTime,
@@ -154,7 +156,10 @@ export const usageRow = z.object({
   bytesIn: counter,
   /** From the upstream to visitors. */
   bytesOut: counter,
+  /** Requests and connections that failed beyond the edge: refused, reset, timed out, malformed. */
   errors: counter,
+  /** Catalogue code of the last of them. */
+  lastErrorCode: z.int().nullish(),
 });
 export type UsageRow = z.infer<typeof usageRow>;
 

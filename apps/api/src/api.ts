@@ -1,0 +1,192 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { databaseFault, deployMigrations, openDatabase, releaseAllLive } from '@portico/db';
+import { loadOrCreateMasterKey, sealer } from '@portico/pki';
+import { EmbeddedRegistry } from '@portico/registry';
+import { createLogger, type Logger } from '@portico/service';
+import type { FastifyInstance } from 'fastify';
+import { SignIns } from './accounts/sign-in.ts';
+import { bootstrap, readNodeCredential } from './bootstrap/bootstrap.ts';
+import { ChangeHub } from './changes/change-hub.ts';
+import type { ApiConfig } from './config.ts';
+import type { ApiContext } from './context.ts';
+import { KeyStore } from './keys/key-store.ts';
+import { AccountFeeds } from './live/account-feeds.ts';
+import { LiveState } from './live/live-state.ts';
+import { Traffic } from './live/traffic.ts';
+import { NameKeeper } from './names/name-keeper.ts';
+import { NodeCallers } from './plugins/node-caller.ts';
+import { OpenStreams } from './plugins/open-stream.ts';
+import { internalApp } from './routes/internal/internal-app.ts';
+import { publicApp } from './routes/public/public-app.ts';
+import { LastUses } from './secrets/last-uses.ts';
+import { Passwords } from './secrets/password.ts';
+import { TokenHasher } from './secrets/token.ts';
+import { startSweeper } from './sweeper.ts';
+
+export interface RunningApi {
+  readonly publicUrl: string;
+  readonly internalUrl: string;
+  readonly publicPort: number;
+  readonly internalPort: number;
+  /** Ends open streams, finishes what is being written, and frees both ports. */
+  close(): Promise<void>;
+}
+
+export interface ApiOverrides {
+  readonly log?: Logger;
+  readonly now?: () => Date;
+  /** Gives a start up that is still waiting for its database. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Starts the control plane. The listeners are open at once, so that edges have their registry even while the
+ * database is away; it resolves when the database is migrated and prepared, for which it waits as long as it takes.
+ *
+ * Rejects, with everything closed again, when a port is taken (the system's error), the master key is unusable or
+ * not the one of this database (MasterKeyError, SealError), or the database belongs to another version
+ * (MigrationError).
+ */
+export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}): Promise<RunningApi> {
+  const log = overrides.log ?? createLogger({ name: 'api', level: config.logLevel });
+  const now = overrides.now ?? (() => new Date());
+  const masterKey = await loadOrCreateMasterKey(config.masterKeyFile);
+  const hasher = new TokenHasher(masterKey);
+  const { limits } = config;
+  const database = openDatabase({
+    url: config.databaseUrl,
+    poolSize: limits.databasePool,
+    connectTimeoutMs: limits.databaseConnectMs,
+    statementTimeoutMs: limits.databaseStatementMs,
+    onIdleError: (error) => log.warn({ err: error }, 'a connection to the database broke'),
+  });
+  const keys = new KeyStore({ database, sealer: sealer(masterKey), limits, now });
+  const changes = new ChangeHub();
+  const lastUses = new LastUses({ database, log });
+  const context: ApiContext = { config, log, now, database, hasher, keys, changes, lastUses };
+  const passwords = new Passwords(limits.passwordHash);
+  const signIns = new SignIns({ config, database, now, passwords }, masterKey);
+
+  // Names are kept across restarts by the holds in the database, so the registry needs no quiet time after a start.
+  const registry = new EmbeddedRegistry();
+  const live = new LiveState({ registry, log });
+  const names = new NameKeeper({ database, log, now, holdMs: limits.nameHoldMs });
+  live.watchNames((change) => names.note(change));
+  const traffic = new Traffic({ database, now });
+  let connectAddress = config.connectAddress;
+  const feeds = new AccountFeeds(
+    { database, live, traffic, now, connect: () => connectFacts(connectAddress, keys.root?.certificatePem ?? null) },
+    { everyMs: limits.liveMs },
+  );
+  const streams = new OpenStreams();
+  const callers = new NodeCallers(context);
+  let isReady = false;
+  const external = publicApp(context, live, () => isReady);
+  const internal = internalApp(
+    context,
+    callers,
+    {
+      live,
+      traffic,
+      registry,
+      streams,
+      signIns,
+      feeds,
+      onEvents: (events) => feeds.addEvents(events),
+      onConnectAddress: (address) => {
+        connectAddress = config.connectAddress ?? address;
+      },
+    },
+    () => isReady,
+  );
+  const sweeper = startSweeper(context, async () => {});
+  live.start();
+
+  let closed: Promise<void> | null = null;
+  const closing = new AbortController();
+  const close = (): Promise<void> => {
+    closed ??= (async () => {
+      closing.abort();
+      feeds.close();
+      streams.close();
+      await live.close();
+      await registry.close();
+      await Promise.all([closeApp(external), closeApp(internal)]);
+      await sweeper.close();
+      await names.close();
+      await lastUses.close();
+      await database.close();
+    })();
+    return closed;
+  };
+
+  try {
+    if (config.bootstrapDir !== null) {
+      for (const kind of ['edge', 'dashboard'] as const) {
+        const credential = await readNodeCredential(config.bootstrapDir, kind);
+        if (credential !== null) callers.trust(credential, kind);
+      }
+    }
+    const publicPort = await listen(external, config.publicPort);
+    const internalPort = await listen(internal, config.internalPort);
+    const given = overrides.signal;
+    const signal = given === undefined ? closing.signal : AbortSignal.any([closing.signal, given]);
+    await prepare(signal, log, async () => {
+      await deployMigrations({ url: config.databaseUrl });
+      await keys.load();
+      await bootstrap({ config, database, hasher, keys, now, passwords });
+      await releaseAllLive(database.queries, new Date(now().getTime() + limits.nameHoldMs));
+    });
+    isReady = true;
+    return {
+      publicUrl: `http://127.0.0.1:${publicPort}`,
+      internalUrl: `http://127.0.0.1:${internalPort}`,
+      publicPort,
+      internalPort,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Until it succeeds, or fails for another reason than that the database is away. */
+async function prepare(signal: AbortSignal, log: Logger, work: () => Promise<void>): Promise<void> {
+  for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 1_000)) {
+    try {
+      signal.throwIfAborted();
+      await work();
+      return;
+    } catch (error) {
+      if (databaseFault(error) !== 'unavailable') throw error;
+      log.warn({ err: error }, 'waiting for the database');
+    }
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, waitMs);
+      signal.addEventListener('abort', () => resolve(), { once: true });
+      if (signal.aborted) clearTimeout(timer);
+      if (signal.aborted) resolve();
+    });
+  }
+}
+
+async function listen(app: FastifyInstance, port: number): Promise<number> {
+  await app.listen({ host: '127.0.0.1', port });
+  const address = app.server.address() as AddressInfo;
+  return address.port;
+}
+
+async function closeApp(app: FastifyInstance): Promise<void> {
+  app.server.closeIdleConnections();
+  const timer = setTimeout(() => app.server.closeAllConnections(), 2_000);
+  await app.close();
+  clearTimeout(timer);
+}
+
+function connectFacts(address: string | null, rootPem: string | null): { address: string; caSha256: string } | null {
+  if (address === null || rootPem === null) return null;
+  const caSha256 = createHash('sha256').update(new X509Certificate(rootPem).raw).digest('hex');
+  return { address, caSha256 };
+}

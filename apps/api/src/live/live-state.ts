@@ -1,0 +1,215 @@
+import { type LiveClaim, type LiveSession, liveClaim, liveSession } from '@portico/api-contract/internal';
+import { follow, type Registry } from '@portico/registry';
+import type { Logger } from '@portico/service';
+
+export interface NameChange {
+  /** A host name, or `tcp/` and a port. */
+  readonly name: string;
+  readonly accountId: string;
+  readonly live: boolean;
+}
+
+/**
+ * What is online, as the registry says: sessions, endpoints and edges, found by account. A mirror that follows the
+ * registry by watching; it lists anew whenever the watch has lost its place.
+ */
+export class LiveState {
+  readonly #registry: Registry;
+  readonly #log: Logger;
+  readonly #closing = new AbortController();
+  readonly #sessions = new Mirror<LiveSession>((value) => liveSession.parse(value));
+  readonly #claims = new Mirror<LiveClaim>((value) => liveClaim.parse(value));
+  /** Node ids seen since the start, and whether they are here now. */
+  readonly #nodes = new Map<string, boolean>();
+  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly #nameListeners = new Set<(change: NameChange) => void>();
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor({ registry, log }: { registry: Registry; log: Logger }) {
+    this.#registry = registry;
+    this.#log = log;
+  }
+
+  start(): void {
+    this.#running = Promise.all([
+      this.#follow('sessions/', (key, value) => this.#put(this.#sessions, key, value)),
+      this.#follow('claims/', (key, value) => this.#putClaim(key, value)),
+      this.#follow('nodes/', (key, value) => this.#putNode(key, value)),
+    ]);
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#running;
+  }
+
+  sessionsOf(accountId: string): LiveSession[] {
+    return this.#sessions.of(accountId);
+  }
+
+  /** Endpoints online. */
+  claimsOf(accountId: string): LiveClaim[] {
+    return this.#claims.of(accountId);
+  }
+
+  sessionCount(accountId: string): number {
+    return this.#sessions.count(accountId);
+  }
+
+  /** URL of what is online under this host, or null. */
+  onlineAt(host: string): string | null {
+    for (const scheme of ['https', 'http', 'tls']) {
+      const claim = this.#claims.get(`claims/${scheme}/${host}`);
+      if (claim !== null) return claim.url;
+    }
+    return null;
+  }
+
+  edges(): { nodeId: string; online: boolean }[] {
+    return [...this.#nodes].map(([nodeId, online]) => ({ nodeId, online }));
+  }
+
+  /** Calls back after every change of what the account has online, or of the edges. Returns how to stop. */
+  watchAccount(accountId: string, listener: () => void): () => void {
+    const listeners = this.#watchers.get(accountId) ?? new Set();
+    this.#watchers.set(accountId, listeners);
+    listeners.add(listener);
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.#watchers.delete(accountId);
+    };
+  }
+
+  /** Calls back when a name comes online for an account or leaves it. */
+  watchNames(listener: (change: NameChange) => void): () => void {
+    this.#nameListeners.add(listener);
+    return () => this.#nameListeners.delete(listener);
+  }
+
+  #follow(prefix: string, put: (key: string, value: string | null) => void): Promise<void> {
+    return follow(this.#registry, prefix, {
+      signal: this.#closing.signal,
+      onListing: ({ kvs }) => {
+        const present = new Set(kvs.map((kv) => kv.key));
+        for (const key of this.#keysUnder(prefix)) if (!present.has(key)) put(key, null);
+        for (const kv of kvs) put(kv.key, kv.value);
+      },
+      onEvents: (events) => {
+        for (const event of events) {
+          if (event.kind === 'put') put(event.kv.key, event.kv.value);
+          else put(event.key, null);
+        }
+      },
+      onTrouble: (error) => this.#log.error({ err: error, prefix }, 'following the registry failed'),
+    });
+  }
+
+  #keysUnder(prefix: string): string[] {
+    if (prefix === 'sessions/') return this.#sessions.keys();
+    if (prefix === 'claims/') return this.#claims.keys();
+    return [...this.#nodes.keys()].map((nodeId) => `nodes/${nodeId}`);
+  }
+
+  #put<T extends { accountId: string }>(mirror: Mirror<T>, key: string, value: string | null): void {
+    for (const accountId of mirror.put(key, value === null ? null : this.#understood(mirror, key, value))) {
+      this.#tell(accountId);
+    }
+  }
+
+  /** A value of another shape, from an edge of another version say, is not shown at all. */
+  #understood<T extends { accountId: string }>(mirror: Mirror<T>, key: string, value: string): T | null {
+    try {
+      return mirror.parse(JSON.parse(value));
+    } catch (error) {
+      this.#log.error({ err: error, key }, 'a value in the registry cannot be understood');
+      return null;
+    }
+  }
+
+  #putClaim(key: string, value: string | null): void {
+    const before = this.#claims.get(key);
+    this.#put(this.#claims, key, value);
+    const after = this.#claims.get(key);
+    const name = nameOf(key);
+    if (before !== null && before.accountId !== after?.accountId && !this.#isOnlineFor(name, before.accountId)) {
+      this.#tellName({ name, accountId: before.accountId, live: false });
+    }
+    if (after !== null) this.#tellName({ name, accountId: after.accountId, live: true });
+  }
+
+  /** The same host may be online as https and as http. */
+  #isOnlineFor(name: string, accountId: string): boolean {
+    if (name.startsWith('tcp/')) return this.#claims.get(`claims/${name}`)?.accountId === accountId;
+    return ['https', 'http', 'tls'].some(
+      (scheme) => this.#claims.get(`claims/${scheme}/${name}`)?.accountId === accountId,
+    );
+  }
+
+  #putNode(key: string, value: string | null): void {
+    this.#nodes.set(key.slice('nodes/'.length), value !== null);
+    for (const accountId of this.#watchers.keys()) this.#tell(accountId);
+  }
+
+  #tell(accountId: string): void {
+    for (const listener of this.#watchers.get(accountId) ?? []) listener();
+  }
+
+  #tellName(change: NameChange): void {
+    for (const listener of this.#nameListeners) listener(change);
+  }
+}
+
+/** `claims/https/shop.base` → shop.base; `claims/tcp/20017` → tcp/20017. */
+function nameOf(key: string): string {
+  const [, scheme = '', ...rest] = key.split('/');
+  return scheme === 'tcp' ? `tcp/${rest.join('/')}` : rest.join('/');
+}
+
+/** Entries by key and by account. */
+class Mirror<T extends { accountId: string }> {
+  /** Throws when the value has another shape. */
+  readonly parse: (value: unknown) => T;
+  readonly #byKey = new Map<string, T>();
+  readonly #byAccount = new Map<string, Map<string, T>>();
+
+  constructor(parse: (value: unknown) => T) {
+    this.parse = parse;
+  }
+
+  get(key: string): T | null {
+    return this.#byKey.get(key) ?? null;
+  }
+
+  keys(): string[] {
+    return [...this.#byKey.keys()];
+  }
+
+  of(accountId: string): T[] {
+    return [...(this.#byAccount.get(accountId)?.values() ?? [])];
+  }
+
+  count(accountId: string): number {
+    return this.#byAccount.get(accountId)?.size ?? 0;
+  }
+
+  /** Null removes. Returns the accounts that see a change. */
+  put(key: string, after: T | null): Set<string> {
+    const changed = new Set<string>();
+    const before = this.#byKey.get(key);
+    if (before !== undefined) {
+      changed.add(before.accountId);
+      this.#byKey.delete(key);
+      const entries = this.#byAccount.get(before.accountId);
+      entries?.delete(key);
+      if (entries?.size === 0) this.#byAccount.delete(before.accountId);
+    }
+    if (after !== null) {
+      changed.add(after.accountId);
+      this.#byKey.set(key, after);
+      const entries = this.#byAccount.get(after.accountId) ?? new Map<string, T>();
+      this.#byAccount.set(after.accountId, entries);
+      entries.set(key, after);
+    }
+    return changed;
+  }
+}
