@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { type RunningPostgres, startPostgres } from '@portico/postgres';
+import { checkDatabase, type RunningPostgres, startPostgres } from '@portico/postgres';
 import { createLogger } from '@portico/service';
 import { agentConfigFile } from './agent-config-file.ts';
 import { openTunnel } from './command-line-tunnel.ts';
@@ -72,6 +72,8 @@ export async function startPlatform(
         },
       });
       stops.push(async () => postgres?.stop());
+    } else {
+      await checkDatabase(config.databaseUrl);
     }
     const databaseUrl = config.databaseUrl ?? postgres?.url ?? '';
 

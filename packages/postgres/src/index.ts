@@ -1,3 +1,4 @@
+export { checkDatabase } from './check-database.ts';
 export {
   type EmbeddedPostgresOptions,
   type Log,
