@@ -1,0 +1,111 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Agent, type AgentOptions, connectAgent } from '@portico/agent';
+import { type ApiLimits, type RunningApi, readConfig as readApiConfig, startApi } from '@portico/api';
+import { type EdgeLimits, type RunningEdge, readConfig as readEdgeConfig, startEdge } from '@portico/edge';
+import { createTestDatabase } from '@portico/postgres';
+import { createLogger, type LogLevel } from '@portico/service';
+
+export interface DevEnvOptions {
+  readonly edgeLimits?: Partial<EdgeLimits>;
+  readonly apiLimits?: Partial<ApiLimits>;
+  /** Environment of both, as an operator would set it. */
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly logLevel?: LogLevel;
+}
+
+/** Edge and API in this process, on free ports and a database of their own. */
+export interface DevEnv {
+  readonly api: RunningApi;
+  readonly edge: RunningEdge;
+  readonly baseDomain: string;
+  readonly http: { readonly port: number };
+  readonly https: { readonly port: number };
+  /** `host:port` that agents dial. */
+  readonly connectUrl: string;
+  readonly caFile: string;
+  readonly ca: string;
+  readonly authtoken: string;
+  readonly apiKey: string;
+  readonly account: { readonly email: string; readonly password: string };
+  /** An agent of the first account; closed with the rest. */
+  agent(options?: Partial<AgentOptions>): Agent;
+  /** Ends the edge at once, as a crash would seem to others, and starts another one on the same ports. */
+  restartEdge(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts edge and API together. For tests: they share one event loop, so nothing about speed can be learnt from it. */
+export async function startDevEnv(options: DevEnvOptions = {}): Promise<DevEnv> {
+  const folder = mkdtempSync(join(tmpdir(), 'portico-dev-'));
+  const database = await createTestDatabase();
+  const environment = {
+    PORTICO_DATA_DIR: folder,
+    PORTICO_BOOTSTRAP_DIR: folder,
+    DATABASE_URL: database.url,
+    PORTICO_HTTP_PORT: '0',
+    PORTICO_HTTPS_PORT: '0',
+    PORTICO_CONNECT_PORT: '0',
+    PORTICO_API_PORT: '0',
+    PORTICO_INTERNAL_PORT: '0',
+    PORTICO_TCP_PORTS: '0',
+    ...options.settings,
+  };
+  const log = createLogger({ name: 'dev-env', level: options.logLevel ?? 'silent' });
+  const apiConfig = readApiConfig(environment, folder, '0.0.0-test');
+  const api = await startApi({ ...apiConfig, limits: { ...apiConfig.limits, ...options.apiLimits } }, { log });
+  const openEdge = async (ports: { http: number; https: number; connect: number } | null): Promise<RunningEdge> => {
+    const config = readEdgeConfig({ ...environment, PORTICO_INTERNAL_URL: api.internalUrl });
+    const started = await startEdge(
+      { ...config, ports: ports ?? config.ports, limits: { ...config.limits, ...options.edgeLimits } },
+      { log },
+    );
+    await started.whenConnected();
+    return started;
+  };
+  let edge = await openEdge(null);
+  const ports = { http: edge.httpPort, https: edge.httpsPort, connect: edge.connectPort };
+  const caFile = join(folder, 'ca.pem');
+  const ca = readFileSync(caFile, 'utf8');
+  const first: { email: string; password: string; authtoken: string; apiKey: string } = JSON.parse(
+    readFileSync(join(folder, 'first-account.json'), 'utf8'),
+  );
+  const agents: Agent[] = [];
+  return {
+    api,
+    get edge() {
+      return edge;
+    },
+    baseDomain: apiConfig.baseDomain,
+    http: { port: ports.http },
+    https: { port: ports.https },
+    connectUrl: `localhost:${ports.connect}`,
+    caFile,
+    ca,
+    authtoken: first.authtoken,
+    apiKey: first.apiKey,
+    account: { email: first.email, password: first.password },
+    agent: (overrides = {}) => {
+      const agent = connectAgent({
+        connectUrl: `localhost:${ports.connect}`,
+        ca,
+        authtoken: first.authtoken,
+        ...overrides,
+      });
+      agents.push(agent);
+      return agent;
+    },
+    restartEdge: async () => {
+      await edge.close();
+      edge = await openEdge(ports);
+    },
+    close: async () => {
+      await Promise.all(agents.map((agent) => agent.close()));
+      await edge.close();
+      await api.close();
+      await database.drop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
