@@ -13,6 +13,7 @@ import {
   readPort,
   readText,
 } from '@portico/service';
+import { type VisitorLimits, visitorLimits } from './proxy/limits.ts';
 
 /** Everything the edge needs to start; nothing below it reads the environment. Ports may be 0: any free one. */
 export interface EdgeConfig {
@@ -38,6 +39,7 @@ export interface EdgeConfig {
   readonly adminPort: number | null;
   readonly logLevel: LogLevel;
   readonly limits: EdgeLimits;
+  readonly visitorLimits: VisitorLimits;
 }
 
 export interface TcpPortsConfig {
@@ -160,6 +162,7 @@ export function readConfig(env: Environment): EdgeConfig {
       readOptional(env, 'PORTICO_EDGE_ADMIN_PORT') === null ? null : readPort(env, 'PORTICO_EDGE_ADMIN_PORT', 0),
     logLevel: readChoice(env, 'PORTICO_LOG_LEVEL', 'info', ['debug', 'info', 'warn', 'error', 'silent']),
     limits: defaultLimits,
+    visitorLimits,
   };
 }
 

@@ -98,7 +98,7 @@ export class LiveState {
       const shard = await this.#roomyShard();
       if (shard.lease.state !== 'live' && !options.reclaim) return { kind: 'unavailable', retryAfterMs: 1_000 };
       for (let tries = 0; tries < 5; tries += 1) {
-        const current = await this.#registry.get(key, this.#deadline());
+        const current = await this.#registry.get(key);
         const by = current === null ? null : readClaim(current);
         if (by !== null && !options.mayTake(by)) return { kind: 'taken', by };
         const written = await this.#put(key, value, current, shard, options.reclaim);
@@ -217,7 +217,7 @@ export class LiveState {
       }
     }
     if (operations.length === 0) return true;
-    const result = await this.#registry.txn({ if: compares, then: operations, reclaim: true }, this.#deadline());
+    const result = await this.#registry.txn({ if: compares, then: operations, reclaim: true });
     if (!result.ok) return false;
     for (const { key, entry, value } of puts) {
       entry.written = this.#wrote(entry.written, entry.written?.shard ?? shard, value, result.rev);
@@ -233,17 +233,14 @@ export class LiveState {
       this.#dirty.delete(key);
       return;
     }
-    const current = await this.#registry.get(key, this.#deadline());
+    const current = await this.#registry.get(key);
     if (entry.gone) {
       // Only what we wrote ourselves: a successor's claim is not ours to delete.
       if (current !== null && entry.written?.modRev === current.modRev) {
-        const result = await this.#registry.txn(
-          {
-            if: [{ kind: 'mod-revision', key, modRev: current.modRev }],
-            then: [{ kind: 'delete', key }],
-          },
-          this.#deadline(),
-        );
+        const result = await this.#registry.txn({
+          if: [{ kind: 'mod-revision', key, modRev: current.modRev }],
+          then: [{ kind: 'delete', key }],
+        });
         if (!result.ok) return;
       }
       this.#deleted(key, entry);
@@ -273,14 +270,11 @@ export class LiveState {
     shard: Shard,
     reclaim: boolean,
   ): Promise<Entry['written']> {
-    const result = await this.#registry.txn(
-      {
-        if: [current === null ? { kind: 'absent', key } : { kind: 'mod-revision', key, modRev: current.modRev }],
-        then: [{ kind: 'put', key, value, lease: shard.lease.id }],
-        reclaim,
-      },
-      this.#deadline(),
-    );
+    const result = await this.#registry.txn({
+      if: [current === null ? { kind: 'absent', key } : { kind: 'mod-revision', key, modRev: current.modRev }],
+      then: [{ kind: 'put', key, value, lease: shard.lease.id }],
+      reclaim,
+    });
     return result.ok ? this.#wrote(null, shard, value, result.rev) : null;
   }
 
@@ -322,7 +316,7 @@ export class LiveState {
   }
 
   async #openShard(): Promise<Shard> {
-    const lease = await this.#registry.lease(this.#ttlS, this.#deadline());
+    const lease = await this.#registry.lease(this.#ttlS);
     const shard: Shard = { lease, keys: 0 };
     this.#shards.push(shard);
     lease.on('lost', () => this.#shardLost(shard));
@@ -338,10 +332,6 @@ export class LiveState {
       entry.written = null;
       this.#settleSoon(key);
     }
-  }
-
-  #deadline(): { signal: AbortSignal } {
-    return { signal: AbortSignal.timeout(1_500) };
   }
 }
 

@@ -15,6 +15,9 @@ export interface ConnectCertificate {
   readonly privateKeyPem: string;
 }
 
+/** How long an agent may take to close after the goodbye of its session. */
+const GOODBYE_MS = 500;
+
 /** An agent's connection after TLS. `authenticated` frees its place among those who have yet to say who they are. */
 export type AgentArrival = (socket: TLSSocket, authenticated: () => void) => void;
 
@@ -40,11 +43,13 @@ export class AgentListener {
   readonly #log: Logger;
   readonly #metrics: Metrics;
   readonly #onAgent: AgentArrival;
-  /** Raw connections in their handshake or waiting for it. */
-  readonly #raw = new Set<Socket>();
+  /** Connections in their handshake or waiting for it, by the peer's address and port. */
+  readonly #raw = new Map<string, Socket>();
   readonly #waiting: (() => void)[] = [];
+  /** After TLS; their sessions end them. */
+  readonly #agents = new Set<TLSSocket>();
+  #handedIn = 0;
   #places = 0;
-  #handshaking = 0;
   #hasCertificate = false;
   #closed = false;
 
@@ -61,11 +66,10 @@ export class AgentListener {
       handshakeTimeout: options.limits.authTimeoutMs,
     });
     this.#tls.on('secureConnection', (socket) => {
-      this.#handshaking -= 1;
+      this.#raw.delete(peerOf(socket));
       this.#arrived(socket);
     });
     this.#tls.on('tlsClientError', (error, socket) => {
-      this.#handshaking -= 1;
       this.#log.debug({ err: error }, 'an agent did not finish the TLS handshake');
       this.#metrics.counter('portico_agents_refused_total', 'Agent connections turned away.', {
         reason: 'tls',
@@ -99,10 +103,19 @@ export class AgentListener {
   /** Takes over a connection whose TLS ended on the public port under the connect host's name. */
   accept(socket: TLSSocket): void {
     socket.setNoDelay(true);
+    this.#handedIn += 1;
+    socket.once('close', () => {
+      this.#handedIn -= 1;
+    });
     this.#enter(
       () => this.#arrived(socket),
       () => socket.destroy(),
     );
+  }
+
+  /** Connections taken over from the public port that are open. */
+  get handedIn(): number {
+    return this.#handedIn;
   }
 
   /** Connections that have not shown a good token. */
@@ -113,32 +126,42 @@ export class AgentListener {
   /** No new agents: frees the port. Those who are in stay. */
   stopAccepting(): void {
     if (this.#server.listening) this.#server.close();
-    for (const socket of this.#raw) if (socket.isPaused()) socket.destroy();
+    for (const socket of this.#raw.values()) if (socket.isPaused()) socket.destroy();
     this.#waiting.length = 0;
   }
 
-  /** Also ends handshakes that are going on; sessions are their owner's to close. */
+  /** Also ends handshakes that are going on. Agents whose session has said goodbye get a moment to leave. */
   async close(): Promise<void> {
     this.#closed = true;
     const closed = this.#server.listening
       ? new Promise<void>((resolve) => this.#server.once('close', () => resolve()))
       : Promise.resolve();
     this.stopAccepting();
-    for (const socket of this.#raw) socket.destroy();
+    const left = Promise.all(
+      [...this.#agents].map((socket) => new Promise((resolve) => socket.once('close', resolve))),
+    );
+    const patience = setTimeout(() => {
+      for (const socket of this.#agents) socket.destroy();
+    }, GOODBYE_MS);
+    for (const socket of this.#raw.values()) socket.destroy();
+    await left;
+    clearTimeout(patience);
     await closed;
   }
 
   #connected(socket: Socket): void {
     socket.on('error', () => socket.destroy());
-    this.#raw.add(socket);
-    socket.once('close', () => this.#raw.delete(socket));
+    const peer = peerOf(socket);
+    this.#raw.set(peer, socket);
+    socket.once('close', () => {
+      if (this.#raw.get(peer) === socket) this.#raw.delete(peer);
+    });
     this.#enter(
       () => {
         if (socket.destroyed) {
           this.#leave();
           return;
         }
-        this.#handshaking += 1;
         this.#tls.emit('connection', socket);
         socket.resume();
       },
@@ -177,7 +200,11 @@ export class AgentListener {
       inside = false;
       this.#leave();
     };
-    socket.once('close', leave);
+    this.#agents.add(socket);
+    socket.once('close', () => {
+      this.#agents.delete(socket);
+      leave();
+    });
     socket.on('error', () => {});
     if (socket.destroyed || this.#closed) {
       socket.destroy();
@@ -186,6 +213,10 @@ export class AgentListener {
     }
     this.#onAgent(socket, leave);
   }
+}
+
+function peerOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
 }
 
 function metricsOf(metrics: Metrics, read: () => number): void {

@@ -88,6 +88,7 @@ export class Bindings {
   readonly #log: Logger;
   readonly #limits: BindLimits;
   readonly #now: () => number;
+  readonly #onOnline: (endpoint: Endpoint) => void;
   readonly #byKey = new Map<string, Binding>();
   readonly #byBindId = new Map<string, Binding>();
   /** Binds of one name go one after another. */
@@ -110,6 +111,7 @@ export class Bindings {
     log: Logger;
     limits: BindLimits;
     now: () => number;
+    onOnline: (endpoint: Endpoint) => void;
   }) {
     this.#client = options.client;
     this.#isApiUp = options.isApiUp;
@@ -126,6 +128,7 @@ export class Bindings {
     this.#log = options.log;
     this.#limits = options.limits;
     this.#now = options.now;
+    this.#onOnline = options.onOnline;
     options.metrics.gauge('portico_endpoints', 'Endpoints that are online here.', () => this.#byKey.size);
   }
 
@@ -447,6 +450,7 @@ export class Bindings {
     if (!isNew) return;
     this.#router.add(endpoint);
     this.#usage.track(endpoint);
+    this.#onOnline(endpoint);
     this.#metrics.counter('portico_endpoints_started_total', 'Endpoints that went online.').value += 1;
     this.#log.info({ endpointId: endpoint.id, sessionId: session.id, url: endpoint.url }, 'endpoint online');
     this.#events.report('endpoint_start.v0', endpoint.accountId, this.#eventOf(binding));

@@ -18,6 +18,9 @@ export interface Opening {
   readonly reply: OpenReplyReader | null;
 }
 
+/** An agent dials for 10 s and then says that it failed. */
+const REPLY_GRACE_MS = 1_000;
+
 /** Bytes that may wait in a stream that is not open yet. */
 const HELD_BYTES = 65_536;
 
@@ -61,7 +64,7 @@ export class StreamOpener {
       stream.heldSinceMs = this.#nowMs();
       this.#held.add(stream);
     } else {
-      stream.start(this.#mux);
+      stream.start(this.#mux, this.#nowMs());
       this.#untaken.add(stream);
     }
     return stream;
@@ -80,6 +83,8 @@ export class StreamOpener {
         oldestAgeMs = ageMs;
         break;
       }
+      // Its own dial may take as long; it gets a moment more to say so, since "the upstream hangs" tells its owner more.
+      if (stream.awaitsReply && ageMs < this.#limits.acceptTimeoutMs + REPLY_GRACE_MS) continue;
       this.#untaken.delete(stream);
       const seconds = Math.round(this.#limits.acceptTimeoutMs / 1000);
       stream.giveUp('ACCEPT_TIMEOUT', `the agent did not take the stream within ${seconds} s`);
@@ -113,7 +118,7 @@ export class StreamOpener {
       if (this.#mux.isClosed || this.#untaken.size >= this.#limits.untakenStreams) return;
       this.#held.delete(stream);
       try {
-        stream.start(this.#mux);
+        stream.start(this.#mux, this.#nowMs());
         this.#untaken.add(stream);
       } catch (error) {
         if (!(error instanceof PorticoError)) throw error;
@@ -146,6 +151,7 @@ class OpenedStream implements UpstreamStream {
   #toldToStop = false;
   #acceptedAtMs: number | null = null;
   heldSinceMs = 0;
+  openedAtMs = 0;
 
   constructor(opening: Opening, host: string, events: StreamEvents) {
     this.#opening = opening;
@@ -154,7 +160,7 @@ class OpenedStream implements UpstreamStream {
   }
 
   /** @throws PorticoError 734 or 3210 when the session takes no stream. */
-  start(mux: MuxSession): void {
+  start(mux: MuxSession, nowMs: number): void {
     try {
       this.#stream = mux.open(this.#opening.type, ...this.#opening.first);
     } catch (error) {
@@ -165,6 +171,7 @@ class OpenedStream implements UpstreamStream {
         : new PorticoError(3210, { host: this.#host, seconds: 0 });
     }
     this.#state = 'untaken';
+    this.openedAtMs = nowMs;
     for (const chunk of this.#early) this.#stream.write(chunk);
     this.#early = [];
     this.#earlyBytes = 0;
@@ -222,13 +229,14 @@ class OpenedStream implements UpstreamStream {
     return this.#opening.reply === null ? (this.#stream?.acceptedAtMs ?? null) : this.#acceptedAtMs;
   }
 
-  get openedAtMs(): number {
-    return this.#stream?.openedAtMs ?? 0;
-  }
-
   /** No frame came back, and it is not over. */
   get isUntaken(): boolean {
     return this.#state === 'untaken' && this.#stream?.acceptedAtMs === null;
+  }
+
+  /** Its agent says OpenOk or OpenErr. */
+  get awaitsReply(): boolean {
+    return this.#opening.reply !== null;
   }
 
   /** The edge's own refusal: nothing came back in time. */

@@ -1,0 +1,391 @@
+import { BlockList, isIP } from 'node:net';
+import { type Change, InternalClient } from '@portico/api-contract/internal';
+import { PorticoError } from '@portico/errors';
+import { RemoteRegistry } from '@portico/registry';
+import { createLogger, type Logger, newId } from '@portico/service';
+import { addToBlockList, type EdgeConfig } from './config.ts';
+import { ConnectCertificateKeeper } from './control/connect-certificate.ts';
+import { ControlLink } from './control/control-link.ts';
+import { EventsReporter } from './control/events-reporter.ts';
+import { Grants } from './control/grants.ts';
+import { IssuingCa } from './control/issuing-ca.ts';
+import { LiveState } from './control/live-state.ts';
+import { UsageReporter } from './control/usage-reporter.ts';
+import type { Endpoint } from './endpoint/endpoint.ts';
+import { Admission } from './listener/admission.ts';
+import { CertificateStore } from './listener/certificate-store.ts';
+import { HttpListener, rootCertificateAnswer } from './listener/http-listener.ts';
+import { PlatformHostProxy } from './listener/platform-hosts.ts';
+import { TcpListeners } from './listener/tcp-listener.ts';
+import { TlsListener } from './listener/tls-listener.ts';
+import { AdminListener } from './observe/admin-listener.ts';
+import { Metrics } from './observe/metrics.ts';
+import { Watchdog } from './observe/watchdog.ts';
+import { ErrorAnswers } from './proxy/error-response.ts';
+import { HttpProxy } from './proxy/http-proxy.ts';
+import { Sweep } from './proxy/sweep.ts';
+import { TcpProxy } from './proxy/tcp-proxy.ts';
+import { IdleStreams } from './proxy/visitor-streams.ts';
+import { Router } from './router/router.ts';
+import { AgentConnection, type AgentSide } from './session/agent-connection.ts';
+import { AgentListener } from './session/agent-listener.ts';
+import { AgentTokens } from './session/agent-tokens.ts';
+import { Bindings } from './session/bindings.ts';
+import { FailureLimiter, loopbackAddresses } from './session/failure-limiter.ts';
+import { KeyRing } from './session/key-ring.ts';
+import { SessionTable } from './session/session-table.ts';
+
+export interface RunningEdge {
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  readonly connectPort: number;
+  readonly adminPort: number | null;
+  readonly metrics: Metrics;
+  /** Settles when the edge can take agents and visitors with verified certificates: the API has answered once. */
+  whenConnected(): Promise<void>;
+  /** Takes nothing new and lets what is open finish, at most `drainMs`; then sends the agents away and closes. */
+  drain(): Promise<void>;
+  /** Closes now. Safe to call twice, and after `drain`. */
+  close(): Promise<void>;
+}
+
+/**
+ * The data plane: builds every part, starts them in the order in which they need each other, and closes them in the
+ * reverse order. Serves as soon as its ports are open; while the API has not answered, agents and visitors wait.
+ * @throws the socket error of a port that is taken.
+ */
+export async function startEdge(config: EdgeConfig, options: { log?: Logger } = {}): Promise<RunningEdge> {
+  const { limits, nodeId, version, baseDomain } = config;
+  const log = options.log ?? createLogger({ name: 'edge', level: config.logLevel });
+  const part = (subsystem: string): Logger => log.child({ subsystem });
+  const epoch = newId('nd');
+  const now = Date.now;
+  const nowDate = (): Date => new Date();
+  let draining = false;
+
+  const metrics = new Metrics();
+  const watchdog = new Watchdog({
+    shedAboveMs: limits.loopDelayShedMs,
+    onChange: (shedding, delayMs) => {
+      if (shedding) metrics.counter('portico_shedding_total', 'Times that new work was shed.').value += 1;
+      part('watchdog').warn(
+        { shedding, delayMs: Math.round(delayMs) },
+        shedding ? 'shedding load' : 'load is back to normal',
+      );
+    },
+  });
+  metrics.gauge('portico_event_loop_delay_ms', 'Median delay of the event loop.', () => watchdog.delayMs);
+  const refusal = (): PorticoError | null => {
+    if (draining) return new PorticoError(742);
+    return watchdog.shedding ? new PorticoError(743, { reason: 'the event loop is late' }) : null;
+  };
+
+  // What it asks of the API, and tells it.
+  const client = new InternalClient({ baseUrl: config.internal.url, credential: config.internal.credential });
+  const registry = new RemoteRegistry({ baseUrl: config.internal.url, credential: config.internal.credential });
+  const reporting = { client, nodeId, epoch, now };
+  const usage = new UsageReporter({ ...reporting, everyMs: limits.usageReportMs, log: part('usage') });
+  const events = new EventsReporter({ ...reporting, ring: limits.eventRing, log: part('events') });
+  const live = new LiveState({
+    registry,
+    nodeId,
+    ttlS: limits.leaseTtlS,
+    log: part('registry'),
+    onLost: (key) => bindings.lost(key),
+  });
+  const keys = new KeyRing();
+  const tokens = new AgentTokens({ keys, now });
+  const sessions = new SessionTable();
+  const grants = new Grants({
+    client,
+    nodeId,
+    lifeMs: limits.grantLifeMs,
+    nowMs: () => performance.now(),
+    log: part('grants'),
+    onGone: (credentialId) => {
+      for (const session of sessions.ofCredential(credentialId)) {
+        bindings.dropSession(session, 'its authtoken was revoked');
+        session.close('the authtoken of this session was revoked');
+      }
+    },
+    onChanged: (grant) => {
+      for (const session of sessions.ofCredential(grant.credentialId)) session.grant = grant;
+      void bindings.recheck((_endpoint, session) => session.grant.credentialId === grant.credentialId);
+    },
+  });
+  const link = new ControlLink({
+    client,
+    identity: { nodeId, epoch, version },
+    keys,
+    grants,
+    log: part('control'),
+    reconcileMs: limits.reconcileMs,
+    onChange: (change) => applyChange(change, sessions, bindings),
+    onUp: () => void bindings.recheckUnchecked(),
+  });
+
+  // The visitor side.
+  const router = new Router();
+  const trusted = new BlockList();
+  for (const range of config.trustedProxies) addToBlockList(trusted, range);
+  const visitorLimits = config.visitorLimits;
+  const sweep = new Sweep({ periodMs: visitorLimits.sweepMs });
+  const idleStreams = new IdleStreams({
+    sweep,
+    idleMs: visitorLimits.idleStreamMs,
+    freshMs: visitorLimits.freshStreamMs,
+  });
+  const admission = new Admission({ limits: visitorLimits, trusted, sweep, shedding: () => watchdog.shedding });
+  const certificates = new CertificateStore({
+    baseDomain,
+    served: (serverName) => {
+      const endpoint = router.findHttp('https', serverName);
+      if (endpoint === null) return null;
+      return { kind: endpoint.host.startsWith('*.') ? 'wildcard' : 'host' };
+    },
+    log: part('certificates'),
+  });
+  let rootPem: string | null = null;
+  const errors = new ErrorAnswers({ log: part('proxy') });
+  const proxy = new HttpProxy({
+    routes: router,
+    errors,
+    limits: visitorLimits,
+    sweep,
+    mayCoalesce: (serverName, hostname) =>
+      certificates.covers(serverName, hostname) && sameOwner(router, serverName, hostname),
+    refusal,
+    ownAnswers: rootCertificateAnswer(() => rootPem),
+  });
+  const tcpProxy = new TcpProxy({ sweep, limits: visitorLimits, refusal });
+  const tcp = new TcpListeners({
+    tcpProxy,
+    admission,
+    sweep,
+    limits: visitorLimits,
+    range: config.tcp.range,
+    address: config.bindAddress,
+  });
+  const http = new HttpListener({ proxy, admission, idleStreams, publicPort: config.publicPorts.http });
+  const connectHosts = [`connect.${baseDomain}`, ...config.connectNames.filter((name) => isIP(name) === 0)];
+  const agentListener = new AgentListener({
+    limits,
+    log: part('connect'),
+    metrics,
+    onAgent: (socket, authenticated) => AgentConnection.serve(side, socket, authenticated),
+  });
+  const https = new TlsListener({
+    proxy,
+    admission,
+    certificates,
+    idleStreams,
+    tcpProxy,
+    findTls: (serverName) => router.findTls(serverName),
+    connectHosts: new Set(connectHosts),
+    agents: agentListener,
+    platformHosts: new PlatformHostProxy({
+      hosts: config.platformHosts,
+      sweep,
+      limits: visitorLimits,
+      errors,
+      log: part('platform-hosts'),
+    }),
+    publicPort: config.publicPorts.https,
+    log: part('tls'),
+  });
+
+  // Ports first: a port that is taken must end the start before anything else has begun.
+  const opened: { close(): Promise<void> }[] = [];
+  const ports = { http: 0, https: 0, connect: 0, admin: null as number | null };
+  try {
+    ports.http = await http.listen(config.ports.http, config.bindAddress);
+    opened.push(http);
+    ports.https = await https.listen(config.ports.https, config.bindAddress);
+    opened.push(https);
+    ports.connect = await agentListener.listen(config.ports.connect, config.bindAddress);
+    opened.push(agentListener);
+  } catch (error) {
+    watchdog.close();
+    sweep.close();
+    sessions.close();
+    client.close();
+    for (const listener of opened) await listener.close();
+    await Promise.all([registry.close(), usage.close(), events.close()]);
+    throw error;
+  }
+  const admin =
+    config.adminPort === null ? null : new AdminListener({ metrics, isReady: () => keys.ready && !draining });
+  if (admin !== null && config.adminPort !== null) ports.admin = await admin.listen(config.adminPort);
+
+  // The agent side.
+  const publicHttps = config.publicPorts.https ?? ports.https;
+  const bindings = new Bindings({
+    client,
+    isApiUp: () => link.up,
+    nodeId,
+    names: {
+      baseDomain,
+      ports: { http: config.publicPorts.http ?? ports.http, https: publicHttps, tls: publicHttps },
+      tcpRange: config.tcp.range === null ? 'any free port' : `${config.tcp.range.first}-${config.tcp.range.last}`,
+    },
+    tcpHost: config.tcp.host,
+    tokens,
+    router,
+    tcp,
+    live,
+    usage,
+    events,
+    metrics,
+    log: part('endpoints'),
+    limits: { probeTimeoutMs: limits.probeTimeoutMs, claimPatienceMs: (limits.leaseTtlS + 2) * 1_000 },
+    now,
+    onOnline: (endpoint) => {
+      if (endpoint.proto === 'https' && !endpoint.host.startsWith('*.')) certificates.warm(endpoint.host);
+    },
+  });
+  let lastFence = 0;
+  const side: AgentSide = {
+    limits,
+    nodeId,
+    region: config.region,
+    version,
+    grants,
+    keys,
+    tokens,
+    bindings,
+    sessions,
+    limiter: new FailureLimiter({
+      perMinute: limits.failedTokensPerMinute,
+      exempt: limits.rateLimitLoopback ? null : exemptAddresses(config.trustedProxies),
+      nowMs: () => performance.now(),
+    }),
+    live,
+    events,
+    metrics,
+    log: part('sessions'),
+    now,
+    // The time of day, so that it goes on growing over restarts of edge and registry.
+    nextFence: () => {
+      lastFence = Math.max(lastFence + 1, now());
+      return lastFence;
+    },
+    isDraining: () => draining,
+  };
+  metrics.gauge('portico_sessions', 'Agent sessions that are open here.', () => sessions.size);
+  metrics.gauge('portico_visitor_connections', 'Visitor connections that are open.', () => admission.open);
+  metrics.gauge('portico_usage_rows_pending', 'Usage rows that the API has not acknowledged.', () => usage.pendingRows);
+  metrics.gauge(
+    'portico_events_dropped_total',
+    'Events dropped because the API was away too long.',
+    () => events.dropped,
+  );
+
+  const connected = Promise.withResolvers<void>();
+  const connectCertificate = new ConnectCertificateKeeper({
+    names: ['localhost', '127.0.0.1', '::1', `connect.${baseDomain}`, ...config.connectNames],
+    now: nowDate,
+    log: part('certificates'),
+    onCertificate: (certificate) => {
+      for (const host of connectHosts) certificates.pin(host, certificate);
+      agentListener.useCertificate(certificate);
+      connected.resolve();
+    },
+  });
+  const issuing = new IssuingCa({
+    client,
+    nodeId,
+    now: nowDate,
+    log: part('certificates'),
+    onIssuer: (issuer, root) => {
+      rootPem = root;
+      certificates.useIssuer(issuer);
+      connectCertificate.useIssuer(issuer, root);
+    },
+  });
+  link.start();
+  issuing.start();
+  log.info({ nodeId, epoch, ports }, 'listening');
+
+  let closed: Promise<void> | null = null;
+  const close = (): Promise<void> => {
+    closed ??= (async () => {
+      draining = true;
+      agentListener.stopAccepting();
+      await Promise.all([http.close(), tcp.closeAll()]);
+      // Agents last: until here their streams could still finish.
+      for (const session of sessions.all()) session.close('the edge is closing');
+      await agentListener.close();
+      await https.close();
+      connectCertificate.close();
+      await Promise.all([issuing.close(), link.close()]);
+      await live.close();
+      await Promise.all([registry.close(), usage.close(), events.close(), admin?.close()]);
+      client.close();
+      sessions.close();
+      sweep.close();
+      watchdog.close();
+      log.info('closed');
+    })();
+    return closed;
+  };
+
+  let drained: Promise<void> | null = null;
+  const drain = (): Promise<void> => {
+    drained ??= (async () => {
+      draining = true;
+      log.info({ connections: admission.open, sessions: sessions.size }, 'draining');
+      agentListener.stopAccepting();
+      http.drain();
+      https.drain();
+      tcp.drain();
+      const deadlineMs = performance.now() + limits.drainMs;
+      while (
+        http.connections + https.connections - agentListener.handedIn + tcp.connections > 0 &&
+        performance.now() < deadlineMs
+      ) {
+        await new Promise((resolve) => setTimeout(resolve, 25));
+      }
+      await close();
+    })();
+    return drained;
+  };
+
+  return {
+    httpPort: ports.http,
+    httpsPort: ports.https,
+    connectPort: ports.connect,
+    adminPort: ports.admin,
+    metrics,
+    whenConnected: () => connected.promise,
+    drain,
+    close,
+  };
+}
+
+function applyChange(change: Change, sessions: SessionTable, bindings: Bindings): void {
+  if (change.kind === 'stop-session') {
+    const session = sessions.get(change.sessionId);
+    if (session === null) return;
+    bindings.dropSession(session, change.message);
+    session.close(change.message);
+  } else if (change.kind === 'domain-changed') {
+    const name = change.host.replace(/^\*\./, '');
+    // Names under it are concerned too: a wildcard may have been reserved, or be gone.
+    const concerned = ({ host }: Endpoint): boolean =>
+      host === change.host || host === name || host.endsWith(`.${name}`);
+    void bindings.recheck((endpoint) => concerned(endpoint));
+  }
+}
+
+/** One connection for two names only if one account serves both (reliability §2, row 32). */
+function sameOwner(router: Router, serverName: string, hostname: string): boolean {
+  const one = router.findHttp('https', serverName);
+  const other = router.findHttp('https', hostname);
+  return one !== null && other !== null && one.accountId === other.accountId;
+}
+
+function exemptAddresses(trustedProxies: readonly string[]): BlockList {
+  const list = loopbackAddresses();
+  for (const range of trustedProxies) addToBlockList(list, range);
+  return list;
+}
