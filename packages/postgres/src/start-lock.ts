@@ -12,7 +12,6 @@ import { PostgresStartError } from './postgres-start-error.ts';
 export async function takeStartLock(file: string, timeoutMs: number): Promise<() => void> {
   const database = new DatabaseSync(file);
   const deadline = performance.now() + timeoutMs;
-  database.exec('PRAGMA journal_mode = MEMORY');
   for (;;) {
     try {
       database.exec('BEGIN EXCLUSIVE');
