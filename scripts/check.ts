@@ -38,10 +38,7 @@ const checks: readonly Check[] = [
   { title: 'import directions', run: async () => findWrongImports(root).join('\n') },
   {
     title: 'generated files',
-    run: async () =>
-      staleFiles()
-        .map((path) => `${path} is stale; run: node scripts/generate.ts`)
-        .join('\n'),
+    run: async () => (await staleFiles()).map((path) => `${path} is stale; run: node scripts/generate.ts`).join('\n'),
   },
   { title: 'migrations', run: () => program('scripts/db-dev.ts', ['drift']) },
 ];

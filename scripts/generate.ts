@@ -4,6 +4,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { catalogue } from '../packages/errors/src/index.ts';
+import { limitsPage } from './limits-page.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -13,14 +14,17 @@ interface Generated {
 }
 
 /** The paths of generated files whose content on disk is not what the code gives. */
-export function staleFiles(): string[] {
-  return generated()
+export async function staleFiles(): Promise<string[]> {
+  return (await generated())
     .filter(({ path, content }) => !existsSync(join(root, path)) || readFileSync(join(root, path), 'utf8') !== content)
     .map(({ path }) => path);
 }
 
-function generated(): Generated[] {
-  return [{ path: 'docs/errors.md', content: errorsPage() }];
+async function generated(): Promise<Generated[]> {
+  return [
+    { path: 'docs/errors.md', content: errorsPage() },
+    { path: 'docs/limits.md', content: await limitsPage(root) },
+  ];
 }
 
 function errorsPage(): string {
@@ -56,7 +60,7 @@ function errorsPage(): string {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  for (const { path, content } of generated()) {
+  for (const { path, content } of await generated()) {
     writeFileSync(join(root, path), content);
     process.stdout.write(`${path}\n`);
   }
