@@ -3,6 +3,7 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { AgentError } from './agent-error.ts';
 import type { Clock } from './clock.ts';
 import type { ConnectUrl } from './connect-url.ts';
+import { systemCas } from './system-cas.ts';
 
 export interface DialServerOptions {
   readonly url: ConnectUrl;
@@ -30,7 +31,7 @@ export function dialServer(options: DialServerOptions): Promise<TLSSocket> {
       minVersion: 'TLSv1.2',
       // No name is sent for an address (RFC 6066 section 3); the certificate then has to name the address.
       ...(isIP(url.host) === 0 ? { servername: url.host.replace(/\.$/, '') } : {}),
-      ...(ca === null ? {} : { ca: [...ca] }),
+      ca: [...(ca ?? systemCas())],
     };
     const socket = connect(tlsOptions);
     socket.setNoDelay(true);

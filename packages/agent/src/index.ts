@@ -14,8 +14,9 @@ export { type EndpointOptions, type EndpointProto, wantedBind } from './bind-req
 export { type Clock, systemClock } from './clock.ts';
 export { type ConnectUrl, parseConnectUrl } from './connect-url.ts';
 export type { ConnectionFigures } from './connection-counters.ts';
-export { describeDialError } from './dial-server.ts';
+export { type DialServerOptions, dialServer } from './dial-server.ts';
 export type { AgentEndpoint, EndpointEnd } from './endpoint.ts';
 export type { Exchange } from './http-tap.ts';
 export type { ConnectionHandler, VisitorConnection } from './listener.ts';
+export { readSentChain } from './sent-chain.ts';
 export { parseUpstreamAddress, type UpstreamAddress, type UpstreamProto } from './upstream-address.ts';

@@ -15,8 +15,8 @@ export function ownLocation(): LocationInput {
 /** Where this system keeps a person's configuration of `portico`; `config add-…` writes it unless told otherwise. */
 export function defaultConfigPath({ env, platform, home }: LocationInput): string {
   if (platform === 'darwin') return join(home, 'Library', 'Application Support', 'portico', 'portico.yml');
-  if (platform === 'win32') return join(env['LOCALAPPDATA'] ?? join(home, 'AppData', 'Local'), 'portico', 'portico.yml');
-  return join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'portico', 'portico.yml');
+  if (platform === 'win32') return join(env.LOCALAPPDATA ?? join(home, 'AppData', 'Local'), 'portico', 'portico.yml');
+  return join(env.XDG_CONFIG_HOME || join(home, '.config'), 'portico', 'portico.yml');
 }
 
 /**
@@ -24,7 +24,7 @@ export function defaultConfigPath({ env, platform, home }: LocationInput): strin
  * platform writes, in its data directory and in the checkout's.
  */
 export function searchPaths(input: LocationInput): string[] {
-  const dataDir = input.env['PORTICO_DATA_DIR'];
+  const dataDir = input.env.PORTICO_DATA_DIR;
   const paths = [defaultConfigPath(input)];
   if (dataDir !== undefined && dataDir !== '') paths.push(resolve(dataDir, 'agent.yml'));
   paths.push(join(checkoutRoot(), '.data', 'agent.yml'));
@@ -39,7 +39,7 @@ export function namedPaths(flags: readonly string[], env: LocationInput['env']):
       .map((part) => part.trim())
       .filter((part) => part !== '');
   const fromFlags = flags.flatMap(split);
-  return (fromFlags.length > 0 ? fromFlags : split(env['PORTICO_CONFIG'] ?? '')).map((path) => resolve(path));
+  return (fromFlags.length > 0 ? fromFlags : split(env.PORTICO_CONFIG ?? '')).map((path) => resolve(path));
 }
 
 function checkoutRoot(): string {

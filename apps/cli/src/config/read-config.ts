@@ -1,5 +1,5 @@
-import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { homedir } from 'node:os';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { isScalar, type Node } from 'yaml';
 import { logFormats, logLevels } from '../output/log-writer.ts';
 import type { AgentConfig, ConfigProblem, ConnectCas } from './agent-config.ts';
@@ -22,7 +22,10 @@ export function readConfig(path: string, text: string): ReadConfig {
   const reader = new YamlReader(path, text);
   if (reader.problems.length > 0) return { kind: 'bad', problems: reader.problems };
   if (reader.root === null || (isScalar(reader.root) && reader.root.value === null)) {
-    return { kind: 'bad', problems: [{ path, line: 1, column: 1, message: 'the file is empty; it starts with "version: 3".' }] };
+    return {
+      kind: 'bad',
+      problems: [{ path, line: 1, column: 1, message: 'the file is empty; it starts with "version: 3".' }],
+    };
   }
 
   const found: Writable<AgentConfig> = { endpoints: new Map() };
@@ -33,8 +36,18 @@ export function readConfig(path: string, text: string): ReadConfig {
     ...(version === 2 ? agentFields : { agent: (value) => reader.fields(value, 'agent', agentFields) }),
     ...(version === 2
       ? {}
-      : { endpoints: (value) => addAll(found, readEndpoints(reader, value, (file) => fromFile(path, file))) }),
-    tunnels: (value) => addAll(found, readTunnels(reader, value, (file) => fromFile(path, file))),
+      : {
+          endpoints: (value) =>
+            addAll(
+              found,
+              readEndpoints(reader, value, (file) => fromFile(path, file)),
+            ),
+        }),
+    tunnels: (value) =>
+      addAll(
+        found,
+        readTunnels(reader, value, (file) => fromFile(path, file)),
+      ),
   });
   return reader.problems.length > 0
     ? { kind: 'bad', problems: reader.problems }
@@ -63,7 +76,11 @@ function readVersion(reader: YamlReader): 2 | 3 | null {
 }
 
 /** The keys under `agent:` of version 3. */
-function agentOptionFields(reader: YamlReader, found: Writable<AgentConfig>, path: string): Record<string, FieldReader> {
+function agentOptionFields(
+  reader: YamlReader,
+  found: Writable<AgentConfig>,
+  path: string,
+): Record<string, FieldReader> {
   const accepted: FieldReader = () => {};
   const notYet: FieldReader = (value, key) => reader.problem(value, `${key} is not supported yet; take it out.`);
   return {
@@ -104,12 +121,16 @@ function agentOptionFields(reader: YamlReader, found: Writable<AgentConfig>, pat
 function version2Fields(reader: YamlReader, found: Writable<AgentConfig>, path: string): Record<string, FieldReader> {
   const { connect_url, connect_cas, ...same } = agentOptionFields(reader, found, path);
   const fields: Record<string, FieldReader> = { ...same, region: () => {} };
-  if (connect_url !== undefined) fields['server_addr'] = connect_url;
-  if (connect_cas !== undefined) fields['root_cas'] = connect_cas;
+  if (connect_url !== undefined) fields.server_addr = connect_url;
+  if (connect_cas !== undefined) fields.root_cas = connect_cas;
   return fields;
 }
 
-function set<K extends keyof AgentConfig>(found: Writable<AgentConfig>, key: K, value: AgentConfig[K] | undefined): void {
+function set<K extends keyof AgentConfig>(
+  found: Writable<AgentConfig>,
+  key: K,
+  value: AgentConfig[K] | undefined,
+): void {
   if (value !== undefined) Object.assign(found, { [key]: value });
 }
 

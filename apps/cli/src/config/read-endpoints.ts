@@ -30,7 +30,8 @@ export function readEndpoints(
     if (name === undefined || name === '') reader.problem(item, 'an endpoint needs a name.');
     else if (upstream === undefined) reader.problem(item, `endpoint "${name}" needs upstream.url.`);
     else if (found.has(name)) reader.problem(item, `endpoint "${name}" is there twice.`);
-    else found.set(name, { ...draft, name, upstream, url: draft.url ?? '', proto: protoOf(draft.url ?? ''), unsupported });
+    else
+      found.set(name, { ...draft, name, upstream, url: draft.url ?? '', proto: protoOf(draft.url ?? ''), unsupported });
   }
   return found;
 }
@@ -109,9 +110,15 @@ function commonFields(reader: YamlReader, draft: Draft, toPath: (file: string) =
     description: (value, key) => put(draft, 'description', reader.text(value, key)),
     pooling_enabled: (value, key) => put(draft, 'poolingEnabled', reader.boolean(value, key)),
     bindings: (value, key) => {
-      const bindings = reader.items(value, key).map((each) => reader.choice(each, key, ['public', 'internal', 'kubernetes']));
+      const bindings = reader
+        .items(value, key)
+        .map((each) => reader.choice(each, key, ['public', 'internal', 'kubernetes']));
       if (bindings.length > 1) reader.problem(value, `${key} is a list of one.`);
-      put(draft, 'bindings', bindings.filter((each) => each !== undefined));
+      put(
+        draft,
+        'bindings',
+        bindings.filter((each) => each !== undefined),
+      );
     },
     traffic_policy: (value, key) => {
       if (reader.map(value, key) !== null) put(draft, 'trafficPolicy', JSON.stringify(reader.plain(value)));

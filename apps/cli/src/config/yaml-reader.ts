@@ -69,7 +69,8 @@ export class YamlReader {
 
   /** Text, or a number or boolean as it was written; undefined, and a fault, for anything else. */
   text(node: Node | null, key: string): string | undefined {
-    if (isScalar(node) && node.value !== null) return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
+    if (isScalar(node) && node.value !== null)
+      return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
     this.problem(node, `${key} is a text.`);
     return undefined;
   }

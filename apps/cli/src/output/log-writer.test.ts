@@ -34,9 +34,9 @@ describe('a log line', () => {
   });
 
   it('quotes what would otherwise be read as two fields', () => {
-    expect(formatLogLine('logfmt', at, 'info', 'm', { a: 'x y', b: 'k=v', c: 'say "hi"', d: '', e: null, f: 1 })).toMatch(
-      /a="x y" b="k=v" c="say \\"hi\\"" d="" e=nil f=1$/,
-    );
+    expect(
+      formatLogLine('logfmt', at, 'info', 'm', { a: 'x y', b: 'k=v', c: 'say "hi"', d: '', e: null, f: 1 }),
+    ).toMatch(/a="x y" b="k=v" c="say \\"hi\\"" d="" e=nil f=1$/);
   });
 });
 

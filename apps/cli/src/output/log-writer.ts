@@ -9,7 +9,13 @@ export type LogValue = string | number | boolean | null;
 export type LogFields = Readonly<Record<string, LogValue>>;
 
 /** One line of the agent's log, without its line end. Keys and their order are those that scripts grep for. */
-export function formatLogLine(format: LogFormat, at: Date, level: LogLevelName, message: string, fields: LogFields): string {
+export function formatLogLine(
+  format: LogFormat,
+  at: Date,
+  level: LogLevelName,
+  message: string,
+  fields: LogFields,
+): string {
   switch (format) {
     case 'json':
       return JSON.stringify({ lvl: shortLevel[level], msg: message, ...fields, t: at.toISOString() });
@@ -21,7 +27,13 @@ export function formatLogLine(format: LogFormat, at: Date, level: LogLevelName, 
 }
 
 // ngrok's log library writes four letters, and scripts look for them.
-const shortLevel: Record<LogLevelName, string> = { debug: 'dbug', info: 'info', warn: 'warn', error: 'eror', crit: 'crit' };
+const shortLevel: Record<LogLevelName, string> = {
+  debug: 'dbug',
+  info: 'info',
+  warn: 'warn',
+  error: 'eror',
+  crit: 'crit',
+};
 
 function pairs(fields: LogFields): string {
   return Object.entries(fields)

@@ -1,0 +1,103 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { CliError } from '../output/cli-error.ts';
+import type { LogFormat, LogLevelName } from '../output/log-writer.ts';
+import type { AgentConfig, ConnectCas } from './agent-config.ts';
+import { errnoOf, loadConfig } from './load-config.ts';
+import type { LocationInput } from './locations.ts';
+
+/** The flags that every tunnel command has. */
+export interface AgentFlags {
+  readonly config?: readonly string[];
+  readonly authtoken?: string;
+  readonly log?: string;
+  readonly logFormat?: LogFormat;
+  readonly logLevel?: LogLevelName;
+}
+
+/** Everything an agent needs, from flags before environment before files. */
+export interface Settings {
+  readonly connectUrl: string;
+  /** PEM texts; null for the system's CAs. */
+  readonly ca: readonly string[] | null;
+  readonly authtoken: string;
+  readonly metadata: string | undefined;
+  readonly heartbeat: { readonly intervalMs: number; readonly toleranceMs: number };
+  readonly connectTimeoutMs: number | undefined;
+  /** Undefined when nobody said: then it depends on whether there is a screen. */
+  readonly log: string | undefined;
+  readonly logFormat: LogFormat | undefined;
+  readonly logLevel: LogLevelName;
+  readonly consoleUi: boolean | 'iftty';
+  readonly configPaths: readonly string[];
+  readonly endpoints: AgentConfig['endpoints'];
+}
+
+export async function loadSettings(flags: AgentFlags, location: LocationInput): Promise<Settings> {
+  const { config, paths } = await loadConfig(flags.config ?? [], location);
+  const { env } = location;
+  const fromEnv = (...names: string[]): string | undefined =>
+    names.map((name) => env[name]?.trim()).find((value) => value !== undefined && value !== '');
+
+  const connectUrl = fromEnv('PORTICO_CONNECT_URL', 'NGROK_CONNECT_URL') ?? config.connectUrl;
+  if (connectUrl === undefined) {
+    throw new CliError(
+      'No server is known to connect to.\n' +
+        'Start one here with "npm start", or name yours: portico config add-connect-url HOST:PORT --ca-sha256 FINGERPRINT',
+    );
+  }
+  const authtoken = flags.authtoken ?? fromEnv('PORTICO_AUTHTOKEN', 'NGROK_AUTHTOKEN') ?? config.authtoken;
+  if (authtoken === undefined || authtoken === '') {
+    throw new CliError(
+      'No authtoken is known.\nTake one from the dashboard of your server and run: portico config add-authtoken TOKEN',
+      { code: 'ERR_NGROK_4018' },
+    );
+  }
+  return {
+    connectUrl,
+    ca: await readCas(casOf(fromEnv('PORTICO_CONNECT_CAS'), config)),
+    authtoken,
+    metadata: config.metadata,
+    heartbeat: {
+      intervalMs: config.heartbeatIntervalMs ?? 10_000,
+      toleranceMs: config.heartbeatToleranceMs ?? 15_000,
+    },
+    connectTimeoutMs: config.connectTimeoutMs,
+    log: flags.log ?? config.log,
+    logFormat: flags.logFormat ?? config.logFormat,
+    logLevel: flags.logLevel ?? config.logLevel ?? 'info',
+    consoleUi: config.consoleUi ?? 'iftty',
+    configPaths: paths,
+    endpoints: config.endpoints,
+  };
+}
+
+function casOf(fromEnv: string | undefined, config: AgentConfig): ConnectCas {
+  if (fromEnv !== undefined) {
+    return fromEnv === 'host' ? { kind: 'host' } : { kind: 'file', path: resolve(fromEnv) };
+  }
+  return config.connectCas ?? { kind: 'host' };
+}
+
+async function readCas(cas: ConnectCas): Promise<readonly string[] | null> {
+  switch (cas.kind) {
+    case 'host':
+      return null;
+    case 'pem':
+      return [cas.pem];
+    case 'file': {
+      let text: string;
+      try {
+        text = await readFile(cas.path, 'utf8');
+      } catch (error) {
+        throw new CliError(
+          `The CA file ${cas.path} (connect_cas) cannot be read (${errnoOf(error) ?? String(error)}).`,
+        );
+      }
+      if (!text.includes('-----BEGIN CERTIFICATE-----')) {
+        throw new CliError(`The CA file ${cas.path} (connect_cas) holds no PEM certificate.`);
+      }
+      return [text];
+    }
+  }
+}
