@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Gate } from './gate.ts';
 import { KeptLease } from './kept-lease.ts';
 import type {
   CallOptions,
@@ -58,6 +59,7 @@ export class RemoteRegistry implements Registry {
   readonly #writeTimeoutMs: number;
   readonly #silenceMs: number;
   readonly #leases = new Set<KeptLease>();
+  readonly #gate = new Gate(CALLS_AT_ONCE);
   readonly #closing = new AbortController();
   #rev = 0n;
   #healthy = true;
@@ -252,14 +254,18 @@ export class RemoteRegistry implements Registry {
     if (this.#closing.signal.aborted) {
       throw new RegistryError('closed', 'This registry is closed.');
     }
-    const patience = [AbortSignal.timeout(timeoutMs), this.#closing.signal];
+    const reasons = [AbortSignal.timeout(timeoutMs), this.#closing.signal];
+    const patience = AbortSignal.any(signal === undefined ? reasons : [...reasons, signal]);
+    let leave: (() => void) | null = null;
     try {
+      // A renewal waits behind nobody: its lease would be lost for a queue of our own making.
+      leave = operation === 'keepalive' ? null : await this.#gate.enter(patience);
       const response = await this.#fetch(`${this.#base}/${operation}`, {
         method: 'POST',
         headers: { authorization: `Bearer ${this.#credential}`, 'content-type': 'application/json' },
         body: JSON.stringify(body),
         redirect: 'error',
-        signal: AbortSignal.any(signal === undefined ? patience : [...patience, signal]),
+        signal: patience,
       });
       if (response.status !== 200) {
         throw await failureOf(response);
@@ -276,6 +282,8 @@ export class RemoteRegistry implements Registry {
         this.#healthy = false;
       }
       throw failure;
+    } finally {
+      leave?.();
     }
   }
 
@@ -285,6 +293,9 @@ export class RemoteRegistry implements Registry {
     }
   }
 }
+
+/** Each is a connection of its own to the API. */
+const CALLS_AT_ONCE = 32;
 
 /** A failed answer as an error: what our server wrote, else what the status says. */
 async function failureOf(response: Response): Promise<RegistryError> {
