@@ -1,15 +1,25 @@
-import { constants, X509Certificate } from 'node:crypto';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import { constants } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { type IssuedLeaf, type LeafIssuer, renewAt } from '@portico/pki';
 import type { Logger } from '@portico/service';
 import { LRUCache } from 'lru-cache';
 
-/** TLS material for one handshake. */
+/** What a name is, which decides about its certificate and about ALPN. */
+export type ServedName =
+  /** Served under this very name. */
+  | { readonly kind: 'host'; readonly alpn: readonly string[] }
+  /** Served by a wildcard above it. */
+  | { readonly kind: 'wildcard'; readonly alpn: readonly string[] };
+
+/** Ends the TLS of connections under one certificate. */
 export interface ServedCertificate {
-  readonly context: SecureContext;
-  /** Names that the certificate covers, lower case; may begin with `*.`. */
-  readonly names: readonly string[];
+  /** Never listens; connections are handed to it. */
+  readonly server: Server;
 }
+
+/** The outcome of one handshake; a failed one destroys the socket. */
+export type OnSecure = (socket: TLSSocket) => void;
 
 interface Entry extends ServedCertificate {
   readonly leaf: IssuedLeaf;
@@ -21,11 +31,11 @@ interface Entry extends ServedCertificate {
 
 export interface CertificateStoreOptions {
   readonly baseDomain: string;
-  /** What the names under the base and elsewhere stand for: a host that is served by its own name, by a wildcard, or not. */
-  readonly served: (serverName: string) => { readonly kind: 'host' } | { readonly kind: 'wildcard' } | null;
+  /** What a name stands for, or null if nothing is served under it. */
+  readonly served: (serverName: string) => ServedName | null;
   readonly log: Logger;
-  /** Contexts kept; each is about 43 KB. */
-  readonly contextsMax?: number;
+  /** Certificates kept; each is about 50 KB. */
+  readonly certificatesMax?: number;
   /** Wall-clock time. */
   readonly now?: () => number;
 }
@@ -45,9 +55,11 @@ const TLS_OPTIONS = {
   secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,
 } as const;
 
-/** Each context has ticket keys of its own, so that no session is resumed under another name; they live a day. */
-const CONTEXT_LIFE_MS = 24 * 3_600_000;
-const CONTEXTS_MAX = 1_000;
+/** Each certificate has ticket keys of its own, so that no session is resumed under another name; they live a day. */
+const TICKET_KEYS_LIFE_MS = 24 * 3_600_000;
+const CERTIFICATES_MAX = 1_000;
+/** Of names that nobody serves: page 3200 is the same in both. */
+const VISITOR_ALPN = ['h2', 'http/1.1'];
 
 /**
  * The certificate for a server name (design D5): a leaf of its own for a host that is live, one shared leaf for the
@@ -60,6 +72,8 @@ export class CertificateStore {
   readonly #cache: LRUCache<string, Entry>;
   readonly #pinned = new Map<string, ServedCertificate>();
   readonly #making = new Map<string, Promise<Entry>>();
+  /** Handshakes that are going on, by the addresses of their connection: the one thing both of its sockets know. */
+  readonly #handshakes = new Map<string, OnSecure>();
   #issuer: Promise<LeafIssuer>;
   #setIssuer: (issuer: LeafIssuer) => void;
   #issued = 0;
@@ -67,7 +81,7 @@ export class CertificateStore {
   constructor(options: CertificateStoreOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
-    this.#cache = new LRUCache({ max: options.contextsMax ?? CONTEXTS_MAX });
+    this.#cache = new LRUCache({ max: options.certificatesMax ?? CERTIFICATES_MAX });
     const { promise, resolve } = Promise.withResolvers<LeafIssuer>();
     this.#issuer = promise;
     this.#setIssuer = resolve;
@@ -81,12 +95,17 @@ export class CertificateStore {
     this.#making.clear();
   }
 
-  /** A certificate that comes from elsewhere: the connect host's. */
+  /** A certificate that comes from elsewhere, for names that never pass to visitors: the connect host's. No ALPN. */
   pin(serverName: string, material: { chainPem: string; privateKeyPem: string }): void {
-    this.#pinned.set(serverName, {
-      context: createSecureContext({ ...TLS_OPTIONS, cert: material.chainPem, key: material.privateKeyPem }),
-      names: [serverName],
-    });
+    this.#pinned.set(serverName, { server: this.#createServer(material.chainPem, material.privateKeyPem, []) });
+  }
+
+  /** Ends TLS on the socket; what was read of it must be back in it. */
+  handshake(socket: Socket, certificate: ServedCertificate, onSecure: OnSecure): void {
+    const key = connectionKey(socket);
+    this.#handshakes.set(key, onSecure);
+    socket.once('close', () => this.#handshakes.delete(key));
+    certificate.server.emit('connection', socket);
   }
 
   /** Leaves made so far. */
@@ -162,26 +181,44 @@ export class CertificateStore {
   }
 
   #keep(name: string, leaf: IssuedLeaf): Entry {
-    const context = createSecureContext({ ...TLS_OPTIONS, cert: leaf.certificatePem, key: leaf.privateKeyPem });
+    const alpn = this.#options.served(name)?.alpn ?? VISITOR_ALPN;
     const entry: Entry = {
-      context,
-      names: dnsNames(leaf.certificatePem),
+      server: this.#createServer(leaf.certificatePem, leaf.privateKeyPem, alpn),
       leaf,
       renewAtMs: renewAt(leaf.certificatePem).getTime(),
       notAfterMs: leaf.notAfter.getTime(),
-      rebuildAtMs: this.#now() + CONTEXT_LIFE_MS,
+      rebuildAtMs: this.#now() + TICKET_KEYS_LIFE_MS,
     };
     this.#cache.set(name, entry);
     return entry;
   }
+
+  #createServer(cert: string, key: string, alpn: readonly string[]): Server {
+    // Its own timer for handshakes is off: the listener's sweep has the deadline.
+    const server = createServer({
+      ...TLS_OPTIONS,
+      cert,
+      key,
+      handshakeTimeout: 0,
+      ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
+    });
+    server.on('secureConnection', (socket) => {
+      const handshakeKey = connectionKey(socket);
+      const onSecure = this.#handshakes.get(handshakeKey);
+      this.#handshakes.delete(handshakeKey);
+      if (onSecure === undefined) socket.destroy();
+      else onSecure(socket);
+    });
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    return server;
+  }
+}
+
+function connectionKey(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress} ${socket.localPort}`;
 }
 
 function parentOf(hostname: string): string | null {
   const dot = hostname.indexOf('.');
   return dot === -1 ? null : hostname.slice(dot + 1);
-}
-
-function dnsNames(certificatePem: string): string[] {
-  const names = new X509Certificate(certificatePem).subjectAltName ?? '';
-  return names.split(', ').flatMap((name) => (name.startsWith('DNS:') ? [name.slice(4)] : []));
 }

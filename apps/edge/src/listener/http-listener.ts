@@ -34,6 +34,7 @@ export class HttpListener {
           address: peer.address,
           port: peer.port,
           trusted: peer.trusted,
+          serverIp: peer.serverIp,
           scheme: 'http',
           publicPort: this.#publicPort,
           serverName: null,

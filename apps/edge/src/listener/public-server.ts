@@ -11,6 +11,8 @@ export interface Peer {
   readonly port: number;
   /** The peer itself is in the trusted list. */
   readonly trusted: boolean;
+  /** The address that it connected to; '' when it is gone. */
+  readonly serverIp: () => string;
 }
 
 /** Something open on a public port that can be asked to come to an end. */
@@ -99,12 +101,13 @@ export class PublicServer {
       return;
     }
     const address = plainAddress(remoteAddress);
+    const serverIp = (): string => plainAddress(socket.localAddress ?? '');
     socket.on('error', ignore);
     this.#open.set(socket, null);
     socket.once('close', () => this.#open.delete(socket));
     if (this.#admission.isTrusted(address))
-      new ProxyHeaderWait(this, socket, { address, port: remotePort, trusted: true }).start();
-    else this.hand(socket, { address, port: remotePort, trusted: false });
+      new ProxyHeaderWait(this, socket, { address, port: remotePort, trusted: true, serverIp }).start();
+    else this.hand(socket, { address, port: remotePort, trusted: false, serverIp });
   }
 
   /** Applies the limits and gives the socket to its owner. */
@@ -172,7 +175,7 @@ class ProxyHeaderWait implements Swept {
       case 'found':
         this.#goOn(
           this.#bytes.subarray(header.bytes),
-          header.source === null ? this.#peer : { ...header.source, trusted: true },
+          header.source === null ? this.#peer : { ...this.#peer, ...header.source },
         );
     }
   };

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { PorticoError } from '@portico/errors';
 import type { Logger } from '@portico/service';
 import type { Endpoint } from '../endpoint/endpoint.ts';
@@ -83,17 +83,7 @@ export class TlsListener {
 }
 
 /** What is done with a connection once its name is known. */
-type Purpose =
-  | { readonly kind: 'agent' }
-  | { readonly kind: 'platform' }
-  | { readonly kind: 'visitor'; readonly certificate: ServedCertificate };
-
-const ALPN: Record<Purpose['kind'], string[] | undefined> = {
-  // SDKs send no ALPN; an answer to none is none.
-  agent: undefined,
-  platform: ['http/1.1'],
-  visitor: ['h2', 'http/1.1'],
-};
+type Purpose = 'agent' | 'platform' | 'visitor';
 
 /** One connection from its first byte to the end of its handshake, all within L7. */
 class TlsArrival implements Draining, Swept {
@@ -167,40 +157,41 @@ class TlsArrival implements Draining, Swept {
       this.#become(tcpProxy.serve(this.#socket, this.#peer, passthrough, hello));
       return;
     }
-    const kind = connectHosts.has(serverName) ? 'agent' : platformHosts.has(serverName) ? 'platform' : 'visitor';
+    const purpose: Purpose = connectHosts.has(serverName)
+      ? 'agent'
+      : platformHosts.has(serverName)
+        ? 'platform'
+        : 'visitor';
     const certificate = certificates.find(serverName);
     if (certificate === null) {
       this.#alert(TlsAlert.unrecognizedName);
       return;
     }
-    const terminate = (served: ServedCertificate): void => {
-      if (this.#socket.destroyed) return;
-      this.#terminate(serverName, hello, kind === 'visitor' ? { kind, certificate: served } : { kind }, served);
-    };
+    // The peeked bytes go back into the socket, from where OpenSSL reads them again.
+    this.#socket.unshift(hello);
     if (!(certificate instanceof Promise)) {
-      terminate(certificate);
+      this.#terminate(serverName, purpose, certificate);
       return;
     }
-    certificate.then(terminate, (error: unknown) => {
-      this.#listener.options.log.warn({ err: error, serverName }, 'no certificate could be made');
-      this.#alert(TlsAlert.internalError);
-    });
+    certificate.then(
+      (made) => this.#terminate(serverName, purpose, made),
+      (error: unknown) => {
+        this.#listener.options.log.warn({ err: error, serverName }, 'no certificate could be made');
+        this.#alert(TlsAlert.internalError);
+      },
+    );
   }
 
-  /** The peeked bytes go back into the socket, from where OpenSSL reads them again. */
-  #terminate(serverName: string, hello: Buffer, purpose: Purpose, { context }: ServedCertificate): void {
-    this.#socket.unshift(hello);
-    const alpn = ALPN[purpose.kind];
-    const socket = new TLSSocket(this.#socket, {
-      isServer: true,
-      secureContext: context,
-      requestCert: false,
-      ...(alpn === undefined ? {} : { ALPNProtocols: alpn }),
-    });
-    socket.on('error', () => {});
-    socket.once('close', () => this.#socket.destroy());
-    socket.once('secure', () => {
-      if (this.#over || socket.destroyed) return;
+  #terminate(serverName: string, purpose: Purpose, certificate: ServedCertificate): void {
+    if (this.#socket.destroyed) return;
+    this.#listener.options.certificates.handshake(this.#socket, certificate, (socket) => {
+      socket.on('error', () => {});
+      // The raw socket is what the listener keeps: it must not outlive the one on top of it.
+      socket.once('close', () => this.#socket.destroy());
+      if (this.#over || socket.destroyed) {
+        socket.destroy();
+        return;
+      }
       this.#finish();
       this.#secure(socket, serverName, purpose);
     });
@@ -208,7 +199,7 @@ class TlsArrival implements Draining, Swept {
 
   #secure(socket: TLSSocket, serverName: string, purpose: Purpose): void {
     const { agents, platformHosts, proxy, idleStreams } = this.#listener.options;
-    switch (purpose.kind) {
+    switch (purpose) {
       case 'agent':
         agents.accept(socket);
         return;
@@ -220,6 +211,7 @@ class TlsArrival implements Draining, Swept {
           address: this.#peer.address,
           port: this.#peer.port,
           trusted: this.#peer.trusted,
+          serverIp: this.#peer.serverIp,
           scheme: 'https',
           publicPort: this.#listener.publicPort,
           serverName,

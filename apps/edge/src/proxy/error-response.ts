@@ -48,6 +48,14 @@ export class ErrorAnswers {
     return Buffer.concat([encodeResponseHead({ status, reason: reasonOf(status), fields }), body]);
   }
 
+  /** Text and headers for answers that node:http sends. */
+  plainBody(error: PorticoError): { text: string; headers: Record<string, string> } {
+    const headers: Record<string, string> = { 'ngrok-error-code': errorName(error.code) };
+    const fields = errorFields('text/plain; charset=utf-8');
+    for (let i = 0; i < fields.length; i += 2) headers[fields[i] ?? ''] = fields[i + 1] ?? '';
+    return { text: plainText(error), headers };
+  }
+
   /** An error of ours that ended one exchange. */
   report(error: unknown): void {
     this.#log.error({ err: error }, 'an exchange failed');

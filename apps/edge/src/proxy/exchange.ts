@@ -16,6 +16,8 @@ export interface Visitor {
   readonly serverName: string | null;
   /** `TLSv1.3`; null on the plain port. */
   readonly tlsVersion: string | null;
+  /** The address that it connected to; costs a system call, so it is asked for only where an upstream wants it. */
+  serverIp(): string;
   /** Its streams to agents (D7). */
   readonly streams: VisitorStreams;
 }

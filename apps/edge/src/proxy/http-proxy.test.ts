@@ -39,7 +39,7 @@ async function ask(
     host: '127.0.0.1',
     method,
     path,
-    headers: { host: 'demo.test', ...headers },
+    headers: { host: 'demo.base.test', ...headers },
     agent: false,
   });
   req.end(body);
@@ -58,7 +58,7 @@ describe('a request through the edge', () => {
     );
     const answer = await ask(edge, { path: '/a?b=c' });
     expect(answer.status).toBe(200);
-    expect(answer.body).toBe('GET /a?b=c demo.test 127.0.0.1');
+    expect(answer.body).toBe('GET /a?b=c demo.base.test 127.0.0.1');
   });
 
   it('carries a request body', async () => {

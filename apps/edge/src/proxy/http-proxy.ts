@@ -175,7 +175,13 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
     const { request, visitor } = this.#exchange;
     try {
       const upstream = member.open(
-        { clientIp: visitor.address, clientPort: visitor.port, proto: visitor.scheme, passthroughTls: false },
+        {
+          clientIp: visitor.address,
+          clientPort: visitor.port,
+          proto: visitor.scheme,
+          passthroughTls: false,
+          ...(this.#endpoint.proxyProtocol === 0 ? {} : { serverIp: visitor.serverIp() }),
+        },
         [head],
       );
       const stream = new HttpStream({

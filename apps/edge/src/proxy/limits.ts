@@ -42,6 +42,8 @@ export interface VisitorLimits {
   readonly http2StreamWindowBytes: number;
   readonly http2ConnectionWindowBytes: number;
   readonly http2FramesPerS: number;
+  /** L18: an answer of which the visitor takes no byte. On excess: RST_STREAM. */
+  readonly http2StallMs: number;
   /** D7: requests of one HTTP/2 connection that are with agents at once; more wait. */
   readonly http2StreamsUpstream: number;
   /** D7: an idle stream to an agent is closed after this. */
@@ -80,6 +82,7 @@ export const visitorLimits: VisitorLimits = {
   http2StreamWindowBytes: 65_535,
   http2ConnectionWindowBytes: 1_048_576,
   http2FramesPerS: 50,
+  http2StallMs: 60_000,
   http2StreamsUpstream: 32,
   idleStreamMs: 5_000,
   freshStreamMs: 1_000,

@@ -40,6 +40,7 @@ export class TcpProxy {
     }
     counters.connections += 1;
     counters.openConnections += 1;
+    const opening = first.subarray(0, OPENING_BYTES_MAX);
     try {
       const stream = member.open(
         {
@@ -47,13 +48,14 @@ export class TcpProxy {
           clientPort: peer.port,
           proto: endpoint.proto,
           passthroughTls: endpoint.proto === 'tls',
+          ...(endpoint.proxyProtocol === 0 ? {} : { serverIp: peer.serverIp() }),
         },
-        first.length === 0 ? [] : [first],
+        opening.length === 0 ? [] : [opening],
       );
-      counters.bytesIn += first.length;
+      counters.bytesIn += opening.length;
       new Splice({
         socket,
-        fromVisitor: EMPTY,
+        fromVisitor: first.subarray(opening.length),
         upstream: { stream, rest: EMPTY, unacked: 0, ended: false },
         endpoint,
         // Both ways open and quiet is how an idle shell looks; keep-alive probes find visitors that are gone.
@@ -78,5 +80,7 @@ export class TcpProxy {
 }
 
 const EMPTY = Buffer.alloc(0);
+/** What may ride in the frame that opens a stream. */
+const OPENING_BYTES_MAX = 48 * 1024;
 /** A byte stream has no place at which it could be asked to end: it runs until the deadline of the drain. */
 const NOTHING: Draining = { drain: () => {} };

@@ -178,13 +178,15 @@ function forward(stream: MuxStream, port: number, upstreams: Set<Socket>): void 
     if (!stream.write(chunk)) socket.pause();
   });
   const toUpstream = (chunk: Buffer): void => {
-    if (chunk.length === 0) return ack();
-    if (socket.write(chunk)) ack();
+    if (chunk.length === 0 || socket.write(chunk)) ack();
   };
   stream.setHandler({
     onData: (chunk) => {
       unacked += chunk.length;
-      if (headerDone) return toUpstream(chunk);
+      if (headerDone) {
+        toUpstream(chunk);
+        return;
+      }
       header = Buffer.concat([header, chunk]);
       if (header.length < 8) return;
       const end = 8 + Number(header.readBigInt64LE(0));
