@@ -34,6 +34,12 @@ export const HEADER_BYTES = 8;
 /** The window of every stream and direction at its start: fixed in both official clients, never negotiated. */
 export const WINDOW_BYTES = 262_144;
 
+/** How far the window of one stream may grow between ends that both announced it (design D12). */
+export const GROWN_WINDOW_BYTES = 4 * 1024 * 1024;
+
+/** The sum of what windows of one session grew by. */
+export const SESSION_GROWTH_BYTES = 16 * 1024 * 1024;
+
 /** The most that we put into one DATA frame: 16 KiB costs 45 % more CPU in bulk, 256 KiB gains nothing. */
 export const SEND_FRAME_BYTES = 65_536;
 

@@ -603,6 +603,39 @@ describe('what we send', () => {
     expect(told.events).toEqual(['reset 7']);
   });
 
+  it('is little while the connection is full: streams are told to stop, and the rest waits for its turn', async () => {
+    const peer = new RawPeer();
+    peer.stopReading();
+    const streams = Array.from({ length: 50 }, () => peer.session.open(3));
+    for (let n = 0; n < 100; n += 1) {
+      for (const stream of streams) while (stream.bufferedBytes < 65_536 && stream.write(Buffer.alloc(10_000)));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const queued = streams.reduce((sum, stream) => sum + stream.bufferedBytes, 0);
+    for (const stream of streams) expect(stream.bufferedBytes).toBeLessThan(65_536 + 10_000);
+    // Framed and not taken: one write under way and one being gathered.
+    expect(peer.session.bufferedBytes - queued).toBeLessThan(2 * (131_072 + 65_536 + 8_192));
+    peer.session.destroy();
+    expect(peer.session.bufferedBytes).toBe(0);
+  });
+
+  it('is acknowledged to a handler that was set after the first answer', async () => {
+    const peer = new RawPeer();
+    const stream = peer.session.open(3);
+    expect(stream.acceptedAtMs).toBeNull();
+    peer.clock.advance(7);
+    peer.data(2, 'early');
+    await peer.settle();
+    expect(stream.acceptedAtMs).toBe(peer.clock.nowMs());
+    peer.data(2, '', true);
+    await peer.settle();
+    expect(new Told(stream).events).toEqual(['accepted', 'data 5', 'end']);
+    const other = peer.session.open(3);
+    peer.send({ kind: 'rst', streamId: 4, code: 5 });
+    await peer.settle();
+    expect(new Told(other).events).toEqual(['reset 5']);
+  });
+
   it('an abort is FIN, then RST 6', async () => {
     const peer = new RawPeer();
     const stream = peer.session.open(3);

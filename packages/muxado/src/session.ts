@@ -4,7 +4,16 @@ import type { Duplex } from 'node:stream';
 import { type Clock, systemClock, type Timer } from './clock.ts';
 import { FrameDecoder } from './decode.ts';
 import { FrameError, MuxError, MuxOpenError } from './errors.ts';
-import { FrameFlag, HEARTBEAT_TYPE, STREAM_ID_MAX, TYPE_BYTES, WINDOW_BYTES, WINDOW_MAX } from './frame.ts';
+import {
+  FrameFlag,
+  GROWN_WINDOW_BYTES,
+  HEARTBEAT_TYPE,
+  SESSION_GROWTH_BYTES,
+  STREAM_ID_MAX,
+  TYPE_BYTES,
+  WINDOW_BYTES,
+  WINDOW_MAX,
+} from './frame.ts';
 import { BEAT_BYTES, Heartbeat, type HeartbeatOptions } from './heartbeat.ts';
 import { Budget, clientLimits, type MuxLimits, serverLimits } from './limits.ts';
 import { Outbox } from './outbox.ts';
@@ -59,6 +68,9 @@ const RESET_IDS_MAX = 1_024;
 
 const TINY_DATA_BYTES = 8;
 
+/** Windows grow only above this round trip. */
+const GROWTH_ROUND_TRIP_MS = 5;
+
 /**
  * Many streams over one connection. It reads as fast as the transport gives, whatever its streams do: a stream
  * whose user does not ack merely gets no more window.
@@ -103,6 +115,10 @@ export class MuxSession {
   #heartbeat: Heartbeat | null = null;
   #peerBeats: Stream | null = null;
   #latencyMs: number | null = null;
+  /** The smallest latency so far: the way itself, without queues. */
+  #roundTripMs: number | null = null;
+  #growsWindows = false;
+  #grownBytes = 0;
   #lastHeardMs: number;
 
   constructor(options: MuxSessionOptions) {
@@ -164,7 +180,7 @@ export class MuxSession {
 
   /** Received and not acked, queued to send, and framed but not yet taken by the kernel. */
   get bufferedBytes(): number {
-    return this.#unackedAndQueuedBytes + this.#outbox.bytes;
+    return this.#unackedAndQueuedBytes + (this.#isClosed ? 0 : this.#outbox.bytes);
   }
 
   /** From the last beat to its echo; null before the first. */
@@ -230,6 +246,7 @@ export class MuxSession {
       send: (beat) => stream.write(beat),
       onLatency: (ms) => {
         this.#latencyMs = ms;
+        this.#roundTripMs = Math.min(ms, this.#roundTripMs ?? ms);
         this.#options.onLatency?.(ms);
       },
       onLost: () => this.#fail('heartbeat-lost', MuxError.none, 'no echo of our heartbeat'),
@@ -241,6 +258,11 @@ export class MuxSession {
   /** Beats at once, to see whether the peer is there: watch `lastHeardMs`. */
   beatNow(): void {
     this.#heartbeat?.beatNow();
+  }
+
+  /** The peer announced that it can use windows above 256 KiB (design D12). */
+  allowWindowGrowth(): void {
+    this.#growsWindows = true;
   }
 
   /** The request of Auth is here: its answer may take as long as it takes, the other limits stay. */
@@ -518,6 +540,7 @@ export class MuxSession {
       sendFin: (stream) => this.#outbox.fin(stream),
       ready: (stream) => this.#outbox.ready(stream),
       owesCredit: (stream) => this.#outbox.owesCredit(stream),
+      growth: (stream, sinceGrantMs) => this.#growth(stream, sinceGrantMs),
       sendReset: (stream, code) => {
         this.#rememberReset(stream.id, stream.receiving === 'open' ? stream.receiveWindow : 0);
         this.#outbox.rst(stream.id, code);
@@ -535,11 +558,29 @@ export class MuxSession {
     };
   }
 
+  /**
+   * A reader that takes half a window in less than a round trip keeps its sender waiting: bandwidth × delay is
+   * more than the window, which is doubled. On short ways there is nothing to gain, and fairness to lose.
+   */
+  #growth(stream: Stream, sinceGrantMs: number): number {
+    const roundTripMs = this.#roundTripMs;
+    if (!this.#growsWindows || roundTripMs === null || roundTripMs < GROWTH_ROUND_TRIP_MS) return 0;
+    if (sinceGrantMs >= roundTripMs) return 0;
+    const bytes = Math.min(
+      stream.windowBytes,
+      GROWN_WINDOW_BYTES - stream.windowBytes,
+      SESSION_GROWTH_BYTES - this.#grownBytes,
+    );
+    this.#grownBytes += bytes;
+    return bytes;
+  }
+
   #forget(stream: Stream): void {
     if (stream.unackedBytes > 0 && !this.#isClosed) this.#lingering.add(stream);
     else this.#lingering.delete(stream);
     if (!this.#streams.delete(stream.id)) return;
     this.#untyped.delete(stream);
+    this.#grownBytes -= stream.windowBytes - WINDOW_BYTES;
     if (stream.isHeartbeat) return;
     if (stream.openedByUs) this.#localStreams -= 1;
     else this.#peerStreams -= 1;

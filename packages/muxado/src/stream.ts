@@ -58,6 +58,8 @@ export interface StreamOwner {
   ready(stream: Stream): void;
   /** Half a window was acked: time for a WNDINC. */
   owesCredit(stream: Stream): void;
+  /** Bytes to add to the stream's window for good, when half of it was consumed within `sinceGrantMs`. */
+  growth(stream: Stream, sinceGrantMs: number): number;
   sendReset(stream: Stream, code: number): void;
   sendFinAndReset(stream: Stream, code: number): void;
   /** Both FINs have passed, or a reset: the session forgets it. */
@@ -109,6 +111,8 @@ export class Stream implements MuxStream {
   #unackedBytes = 0;
   /** Acked, and not yet granted to the peer. */
   #owedBytes = 0;
+  /** When credit went out last; never, at first: what a stream begins with says nothing about its pace. */
+  #grantedAtMs = Number.NEGATIVE_INFINITY;
   isOwing = false;
   /** What came before the handler. */
   #held: Buffer[] = [];
@@ -324,7 +328,11 @@ export class Stream implements MuxStream {
   takeCredit(): number {
     this.isOwing = false;
     if (this.#life !== 'live' || this.receiving !== 'open') return 0;
-    const bytes = this.#owedBytes;
+    const now = this.#owner.nowMs();
+    const growth = this.#owner.growth(this, now - this.#grantedAtMs);
+    this.#grantedAtMs = now;
+    this.windowBytes += growth;
+    const bytes = this.#owedBytes + growth;
     this.#owedBytes = 0;
     this.receiveWindow += bytes;
     return bytes;

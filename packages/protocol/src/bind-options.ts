@@ -192,8 +192,6 @@ const names = {
     'responseheaders',
     'websockettcpconverter',
     'useragentfilter',
-    // Echoed by us to every client and sent back by it.
-    'addr',
   ],
   tls: ['mutualtlsatagent', 'mutualtlsatedge', 'tlstermination'],
 } as const;
