@@ -15,7 +15,6 @@ import type { Endpoint } from './endpoint/endpoint.ts';
 import { Admission } from './listener/admission.ts';
 import { CertificateStore } from './listener/certificate-store.ts';
 import { HttpListener, rootCertificateAnswer } from './listener/http-listener.ts';
-import { PlatformHostProxy } from './listener/platform-hosts.ts';
 import { TcpListeners } from './listener/tcp-listener.ts';
 import { TlsListener } from './listener/tls-listener.ts';
 import { AdminListener } from './observe/admin-listener.ts';
@@ -23,6 +22,7 @@ import { Metrics } from './observe/metrics.ts';
 import { Watchdog } from './observe/watchdog.ts';
 import { ErrorAnswers } from './proxy/error-response.ts';
 import { HttpProxy } from './proxy/http-proxy.ts';
+import { PlatformProxy } from './proxy/platform-proxy.ts';
 import { Sweep } from './proxy/sweep.ts';
 import { TcpProxy } from './proxy/tcp-proxy.ts';
 import { IdleStreams } from './proxy/visitor-streams.ts';
@@ -136,17 +136,24 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
     freshMs: visitorLimits.freshStreamMs,
   });
   const admission = new Admission({ limits: visitorLimits, trusted, sweep, shedding: () => watchdog.shedding });
+  const errors = new ErrorAnswers({ log: part('proxy') });
+  const platformHosts = new PlatformProxy({
+    origins: new Map(config.platformHosts.map(({ host, origin }) => [host, origin])),
+    errors,
+    log: part('platform-hosts'),
+    publicPort: () => https.publicPort,
+  });
   const certificates = new CertificateStore({
     baseDomain,
     served: (serverName) => {
+      if (platformHosts.has(serverName)) return { kind: 'host', alpn: ['http/1.1'] };
       const endpoint = router.findHttp('https', serverName);
       if (endpoint === null) return null;
-      return { kind: endpoint.host.startsWith('*.') ? 'wildcard' : 'host' };
+      return { kind: endpoint.host.startsWith('*.') ? 'wildcard' : 'host', alpn: ['h2', 'http/1.1'] };
     },
     log: part('certificates'),
   });
   let rootPem: string | null = null;
-  const errors = new ErrorAnswers({ log: part('proxy') });
   const proxy = new HttpProxy({
     routes: router,
     errors,
@@ -183,13 +190,7 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
     findTls: (serverName) => router.findTls(serverName),
     connectHosts: new Set(connectHosts),
     agents: agentListener,
-    platformHosts: new PlatformHostProxy({
-      hosts: config.platformHosts,
-      sweep,
-      limits: visitorLimits,
-      errors,
-      log: part('platform-hosts'),
-    }),
+    platformHosts,
     publicPort: config.publicPorts.https,
     log: part('tls'),
   });
@@ -315,6 +316,7 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
       // Agents last: until here their streams could still finish.
       for (const session of sessions.all()) session.close('the edge is closing');
       await agentListener.close();
+      platformHosts.close();
       await https.close();
       connectCertificate.close();
       await Promise.all([issuing.close(), link.close()]);
