@@ -41,7 +41,7 @@ function encodeHead(startLine: string, fields: Fields): Buffer {
   let text = startLine;
   for (let i = 0; i < fields.length; i += 2) text += `${fields[i]}: ${fields[i + 1]}\r\n`;
   const bytes = Buffer.from(`${text}\r\n`, 'latin1');
-  if (!isOneHead(bytes, startLine.length, fields.length / 2)) {
+  if (fields.length % 2 !== 0 || !isOneHead(bytes, startLine.length, fields.length / 2)) {
     throw new TypeError('a head may not be written with these characters');
   }
   return bytes;

@@ -47,43 +47,42 @@ export function controlFields(fields: Fields): ControlFields {
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] ?? '';
     const value = fields[i + 1] ?? '';
-    // By length first: most names of a browser's head are never put into lower case.
-    switch (name.length) {
-      case 4:
-        if (name.toLowerCase() === 'host') {
-          found.host = value;
-          found.hostCount++;
-        }
-        break;
-      case 6:
-        if (name.toLowerCase() === 'expect') found.expect = found.expect === null ? value : `${found.expect},${value}`;
-        break;
-      case 7:
-        if (name.toLowerCase() === 'upgrade') {
-          found.upgrade = found.upgrade === null ? value : `${found.upgrade},${value}`;
-        }
-        break;
-      case 10:
-        if (name.toLowerCase() === 'connection') {
-          found.connection = found.connection === null ? value : `${found.connection},${value}`;
-        }
-        break;
-      case 14:
-        if (name.toLowerCase() === 'content-length') {
+    // By first letter and length first: most names of a browser's head are never put into lower case.
+    switch (name.charCodeAt(0) | 0x20) {
+      case 0x63: // c
+        if (name.length === 10 && name.toLowerCase() === 'connection') {
+          found.connection = joined(found.connection, value);
+        } else if (name.length === 14 && name.toLowerCase() === 'content-length') {
           found.contentLength = value;
           found.contentLengthCount++;
           found.contentLengthAt = i + 1;
         }
         break;
-      case 17:
-        if (name.toLowerCase() === 'transfer-encoding') {
+      case 0x65: // e
+        if (name.length === 6 && name.toLowerCase() === 'expect') found.expect = joined(found.expect, value);
+        break;
+      case 0x68: // h
+        if (name.length === 4 && name.toLowerCase() === 'host') {
+          found.host = value;
+          found.hostCount++;
+        }
+        break;
+      case 0x74: // t
+        if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
           found.transferEncoding = value;
           found.transferEncodingCount++;
         }
         break;
+      case 0x75: // u
+        if (name.length === 7 && name.toLowerCase() === 'upgrade') found.upgrade = joined(found.upgrade, value);
+        break;
     }
   }
   return found;
+}
+
+function joined(before: string | null, value: string): string {
+  return before === null ? value : `${before},${value}`;
 }
 
 /**

@@ -150,8 +150,11 @@ export class RequestParser {
   #step(): void {
     const input = this.#input;
     if (this.#state === 'body') {
-      input.at = this.#readBody(input.chunk, input.at);
-      if (this.#body.ended && this.#state === 'body') this.#end();
+      const next = this.#readBody(input.chunk, input.at);
+      // The callback may have stopped the parser, and the queue with it.
+      if (!this.#isReading()) return;
+      input.at = next;
+      if (this.#body.ended) this.#end();
       return;
     }
     if (this.#state === 'idle' && !this.#skipEmptyLines()) return;
