@@ -153,6 +153,15 @@ describe('a leaf', () => {
     expect(issuer.covers({ dns: ['a.example'], ips: [] })).toBe(false);
   });
 
+  it('waits its turn in a line that has an end', async () => {
+    const wanted = Array.from({ length: 1_100 }, (_, index) => issuer.issue({ dns: [`q${index}.localhost`], ips: [] }));
+    const outcomes = await Promise.allSettled(wanted);
+    // Two are made at a time and 1,000 may wait.
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1_002);
+    expect(outcomes.slice(0, 1_002).every(({ status }) => status === 'fulfilled')).toBe(true);
+    await issuer.issue({ dns: ['after.localhost'], ips: [] });
+  });
+
   it('holds names that are longer than a common name may be', async () => {
     const long = `${'a'.repeat(60)}.portico.localhost`;
     const leaf = await issuer.issue({ dns: [long], ips: [] });

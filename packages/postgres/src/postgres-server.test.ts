@@ -331,6 +331,24 @@ describe('a test run', () => {
   });
 });
 
+describe('a test run with DATABASE_URL', () => {
+  it('makes its databases there and takes them away again', async () => {
+    const server = await start();
+    const names = () => query(server.url, "SELECT datname FROM pg_database WHERE datname LIKE 'portico_test_%'");
+    const child = spawn(process.execPath, [fileURLToPath(new URL('./testing/test-run.ts', import.meta.url))], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, DATABASE_URL: server.url },
+    });
+    children.push(child);
+    expect(await firstLine(child)).toEqual({ url: server.url });
+    expect(await names()).toHaveLength(1);
+    child.stdin.write('end\n');
+    await once(child, 'exit');
+    expect(await names()).toEqual([]);
+    expect(await isRunning(server.pid)).toBe(true);
+  });
+});
+
 describe('postmaster.pid', () => {
   it('is read with care', () => {
     const text = '4711\n/data\n1700000000\n5433\n\n127.0.0.1\n  12345  7\nready   \n';

@@ -381,6 +381,7 @@ async function launchOnce(
   ]);
   await trimLog(logFile);
   const log = await open(logFile, 'a', 0o600);
+  await giveTo(logFile, residence.runAs);
   const logStart = (await log.stat()).size;
   let child: ChildProcess;
   try {
