@@ -31,15 +31,20 @@ export class FrameEncoder {
 
   /** Bytes of a body. They must not change afterwards: large ones are not copied. */
   payload(chunk: Uint8Array): void {
-    const length = chunk.length;
-    if (length === 0) return;
-    this.#bytes += length;
-    if (length > COPY_BYTES) {
-      this.#seal();
-      this.#pieces.push(chunk);
+    if (chunk.length <= COPY_BYTES) {
+      this.copy(chunk);
       return;
     }
-    const at = this.#reserve(length);
+    this.#bytes += chunk.length;
+    this.#seal();
+    this.#pieces.push(chunk);
+  }
+
+  /** Bytes of a body, up to a slab, that may change after this call. */
+  copy(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
+    this.#bytes += chunk.length;
+    const at = this.#reserve(chunk.length);
     this.#slab.set(chunk, at);
   }
 

@@ -364,8 +364,11 @@ describe('streams at once', () => {
     peer.session.open(3);
     const second = peer.session.open(3);
     expect(() => peer.session.open(3)).toThrowError('stream-limit');
+    peer.session.setLocalStreamLimit(3);
+    peer.session.open(3).reset(6);
+    peer.session.setLocalStreamLimit(2);
     second.reset(6);
-    expect(peer.session.open(3).id).toBe(6);
+    expect(peer.session.open(3).id).toBe(8);
     peer.session.destroy();
     expect(() => peer.session.open(3)).toThrowError('session-closed');
     expect(() => new RawPeer().session.open(3, Buffer.alloc(262_141))).toThrowError(RangeError);
@@ -585,6 +588,39 @@ describe('what we send', () => {
     expect(stream.bufferedBytes).toBe(0);
   });
 
+  it('is what was written, also when a copied buffer changes afterwards', async () => {
+    const peer = new RawPeer();
+    const stream = peer.session.open(3);
+    const buffer = Buffer.alloc(65_536);
+    for (let n = 1; n <= 6; n += 1) {
+      buffer.fill(n);
+      stream.writeCopy(n % 2 === 0 ? buffer : buffer.subarray(0, 100));
+    }
+    buffer.fill(0);
+    const bytes: Buffer[] = [];
+    for (let left = 3 * 65_536 + 300; left > 0; ) {
+      const frame = await peer.next((each) => each.kind === 'data' && !each.syn);
+      if (frame.kind !== 'data') continue;
+      bytes.push(Buffer.from(frame.body));
+      left -= frame.body.length;
+    }
+    const sizes = [1, 2, 3, 4, 5, 6].map((n) => Buffer.concat(bytes).filter((byte) => byte === n).length);
+    expect(sizes).toEqual([100, 65_536, 100, 65_536, 100, 65_536]);
+    expect(peer.session.bytesSent).toBeGreaterThan(3 * 65_536);
+  });
+
+  it('may be answered with a reset for each frame, as the Go client does for a stream that it has closed', async () => {
+    const peer = new RawPeer({ limits: { unknownStreams: { perSecond: 1, burst: 1 } } });
+    const stream = peer.session.open(3);
+    for (let n = 0; n < 2_000; n += 1) stream.write(Buffer.from('small'));
+    await peer.settle();
+    for (let n = 0; n < 2_000; n += 1) peer.send({ kind: 'rst', streamId: 2, code: 4 });
+    await turns(10);
+    expect(peer.end).toBeNull();
+    for (let n = 0; n < 20; n += 1) peer.send({ kind: 'rst', streamId: 2, code: 4 });
+    expect(await peer.goAway()).toMatchObject({ code: 10 });
+  });
+
   it('nothing on a stream after the peer has reset it', async () => {
     const peer = new RawPeer();
     const stream = peer.session.open(3);
@@ -609,7 +645,7 @@ describe('what we send', () => {
     const streams = Array.from({ length: 50 }, () => peer.session.open(3));
     for (let n = 0; n < 100; n += 1) {
       for (const stream of streams) while (stream.bufferedBytes < 65_536 && stream.write(Buffer.alloc(10_000)));
-      await new Promise((resolve) => setImmediate(resolve));
+      await turns(1);
     }
     const queued = streams.reduce((sum, stream) => sum + stream.bufferedBytes, 0);
     for (const stream of streams) expect(stream.bufferedBytes).toBeLessThan(65_536 + 10_000);
@@ -665,6 +701,10 @@ describe('what we send', () => {
     expect(order.slice(2, 6)).toEqual([2, 4, 6, 4]);
   });
 });
+
+async function turns(count: number): Promise<void> {
+  for (let n = 0; n < count; n += 1) await new Promise((resolve) => setImmediate(resolve));
+}
 
 function at<Item>(items: readonly Item[], index: number): Item {
   const item = items[index];

@@ -23,11 +23,14 @@ export interface MuxLimits {
   readonly opens: Rate;
   /** RST for streams that the peer itself opened: open-and-reset costs us more than it costs the peer. */
   readonly peerResets: Rate;
-  /** Frames for streams that we do not know, answered with RST 4 or ignored. */
+  /**
+   * Frames for streams that we do not know, answered with RST 4 or ignored. Each frame we send earns 1: the Go
+   * client answers every DATA frame for a stream that it has closed.
+   */
   readonly unknownStreams: Rate;
   /** DATA without a byte and without SYN or FIN. */
   readonly emptyData: Rate;
-  /** DATA of at most 8 bytes. */
+  /** DATA of at most 8 bytes. Each frame we send earns 4: the last chunk of an HTTP answer often comes alone. */
   readonly tinyData: Rate;
   /** WNDINC beyond what our own sending explains (clients credit every read, however small): each frame we send earns 4 and every second byte 1. */
   readonly windowIncrements: Rate;
@@ -72,6 +75,9 @@ export const clientLimits: MuxLimits = {
   unknownStreams: { perSecond: 20_000, burst: 40_000 },
 };
 
+/** What a peer can save up at most: a fraction of a second of work. */
+const EARNED_MAX = 200_000;
+
 /** A token bucket: `take` is false when the budget is spent. */
 export class Budget {
   readonly #perMs: number;
@@ -99,8 +105,8 @@ export class Budget {
     return true;
   }
 
-  /** Tokens beyond the rate, for what our own traffic provokes. They may pass the burst, up to a million. */
+  /** Tokens beyond the rate, for what our own traffic provokes. They may pass the burst. */
   earn(tokens: number): void {
-    this.#tokens = Math.min(Math.max(this.#burst, 1_000_000), this.#tokens + tokens);
+    this.#tokens = Math.min(Math.max(this.#burst, EARNED_MAX), this.#tokens + tokens);
   }
 }

@@ -24,6 +24,7 @@ export class Outbox {
   /** The transport said stop; it says 'drain' when there is room. */
   #isFull = false;
   #isClosed = false;
+  #bytesSent = 0;
 
   constructor(transport: Duplex, onSent: (bytes: number) => void) {
     this.#transport = transport;
@@ -37,6 +38,11 @@ export class Outbox {
   /** Bytes framed and not yet given to the kernel. */
   get bytes(): number {
     return this.#encoder.bytes + this.#transport.writableLength;
+  }
+
+  /** All bytes given to the transport. */
+  get bytesSent(): number {
+    return this.#bytesSent;
   }
 
   /** Whether bytes wait because the transport takes no more. */
@@ -60,7 +66,7 @@ export class Outbox {
   }
 
   /** Frames the chunk at once if nothing waits before it and the window is large enough. */
-  sendNow(stream: Stream, chunk: Uint8Array): boolean {
+  sendNow(stream: Stream, chunk: Uint8Array, mayChange: boolean): boolean {
     const length = chunk.length;
     if (
       this.#firstReady !== null ||
@@ -72,7 +78,8 @@ export class Outbox {
       return false;
     }
     this.#encoder.dataHeader(stream.id, length, FrameFlag.none);
-    this.#encoder.payload(chunk);
+    if (mayChange) this.#encoder.copy(chunk);
+    else this.#encoder.payload(chunk);
     stream.sendWindow -= length;
     this.#onSent(length);
     this.#schedule();
@@ -184,6 +191,7 @@ export class Outbox {
   }
 
   #write(): void {
+    this.#bytesSent += this.#encoder.bytes;
     const pieces = this.#encoder.take();
     const transport = this.#transport;
     let hasRoom = true;

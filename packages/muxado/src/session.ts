@@ -96,6 +96,7 @@ export class MuxSession {
   #nextId: number;
   #lastPeerId: number;
   #localStreams = 0;
+  #localStreamsMax: number;
   #peerStreams = 0;
   #unackedAndQueuedBytes = 0;
   #windowViolations = 0;
@@ -105,9 +106,9 @@ export class MuxSession {
   #current: Stream | null = null;
   #currentFin = false;
   #chunkBytes = 0;
+  #bytesReceived = 0;
 
   #isAuthenticated: boolean;
-  #preAuthBytes = 0;
   #preAuthStreams = 0;
   #authTimer: Timer | null = null;
   #untypedTimer: Timer | null = null;
@@ -127,6 +128,7 @@ export class MuxSession {
     this.#transport = transport;
     this.#clock = clock;
     this.#limits = { ...(role === 'server' ? serverLimits : clientLimits), ...options.limits };
+    this.#localStreamsMax = this.#limits.localStreams;
     this.#nextId = role === 'client' ? 3 : 2;
     this.#lastPeerId = role === 'client' ? 0 : 1;
     this.#isAuthenticated = role === 'client';
@@ -143,8 +145,12 @@ export class MuxSession {
       unknownFrames: new Budget(limits.unknownFrames, now),
       beats: new Budget(limits.beats, now),
     };
-    const { windowIncrements } = this.#budgets;
-    this.#outbox = new Outbox(transport, (bytes) => windowIncrements.earn(4 + bytes / 2));
+    const { windowIncrements, unknownStreams, tinyData } = this.#budgets;
+    this.#outbox = new Outbox(transport, (bytes) => {
+      windowIncrements.earn(4 + bytes / 2);
+      unknownStreams.earn(1);
+      tinyData.earn(4);
+    });
     this.#owner = this.#makeOwner();
     this.#decoder = new FrameDecoder({
       onDataStart: (streamId, length, flags) => this.#onDataStart(streamId, length, flags),
@@ -193,6 +199,16 @@ export class MuxSession {
     return this.#lastHeardMs;
   }
 
+  /** All bytes that came over the connection, frames and all. */
+  get bytesReceived(): number {
+    return this.#bytesReceived;
+  }
+
+  /** All bytes given to the connection. */
+  get bytesSent(): number {
+    return this.#outbox.bytesSent;
+  }
+
   get isClosed(): boolean {
     return this.#isClosed;
   }
@@ -208,7 +224,7 @@ export class MuxSession {
    */
   open(type: number, ...first: Uint8Array[]): MuxStream {
     if (this.#isClosed) throw new MuxOpenError('session-closed');
-    if (type !== HEARTBEAT_TYPE && this.#localStreams >= this.#limits.localStreams) {
+    if (type !== HEARTBEAT_TYPE && this.#localStreams >= this.#localStreamsMax) {
       throw new MuxOpenError('stream-limit');
     }
     if (this.bufferedBytes > this.#limits.sessionBufferedBytes) throw new MuxOpenError('buffer-limit');
@@ -260,6 +276,11 @@ export class MuxSession {
     this.#heartbeat?.beatNow();
   }
 
+  /** How many live streams we may open (heartbeats apart), known better once the peer has said what it is. */
+  setLocalStreamLimit(streams: number): void {
+    this.#localStreamsMax = streams;
+  }
+
   /** The peer announced that it can use windows above 256 KiB (design D12). */
   allowWindowGrowth(): void {
     this.#growsWindows = true;
@@ -296,14 +317,12 @@ export class MuxSession {
   #onChunk(chunk: Buffer): void {
     if (this.#isClosed) return;
     this.#lastHeardMs = this.#clock.nowMs();
-    if (!this.#isAuthenticated) {
-      this.#preAuthBytes += chunk.length;
-      if (this.#preAuthBytes > this.#limits.preAuthBytes) {
-        this.#fail('protocol-error', MuxError.enhanceYourCalm, 'too many bytes before authentication');
-        return;
-      }
-    }
     this.#chunkBytes = chunk.length;
+    this.#bytesReceived += chunk.length;
+    if (!this.#isAuthenticated && this.#bytesReceived > this.#limits.preAuthBytes) {
+      this.#fail('protocol-error', MuxError.enhanceYourCalm, 'too many bytes before authentication');
+      return;
+    }
     try {
       this.#decoder.push(chunk);
     } catch (error) {
@@ -536,7 +555,7 @@ export class MuxSession {
     return {
       session: this,
       nowMs: () => this.#clock.nowMs(),
-      sendNow: (stream, chunk) => this.#outbox.sendNow(stream, chunk),
+      sendNow: (stream, chunk, mayChange) => this.#outbox.sendNow(stream, chunk, mayChange),
       sendFin: (stream) => this.#outbox.fin(stream),
       ready: (stream) => this.#outbox.ready(stream),
       owesCredit: (stream) => this.#outbox.owesCredit(stream),

@@ -36,6 +36,8 @@ export interface MuxStream {
   setHandler(handler: StreamHandler): void;
   /** Queues bytes that must not change afterwards. False: stop until `onWritable`. Ignored after `end` and on a dead stream. */
   write(chunk: Uint8Array): boolean;
+  /** As `write`, for bytes that change afterwards (a static read buffer): they are copied, once. */
+  writeCopy(chunk: Uint8Array): boolean;
   /** Our FIN, after what is queued and `chunk`. */
   end(chunk?: Uint8Array): void;
   /** Drops what is queued and held and sends RST. The handler gets nothing more. */
@@ -51,7 +53,7 @@ export interface StreamOwner {
   readonly session: MuxSession;
   nowMs(): number;
   /** True when the bytes went out at once; else they are for the stream to queue. */
-  sendNow(stream: Stream, chunk: Uint8Array): boolean;
+  sendNow(stream: Stream, chunk: Uint8Array, mayChange: boolean): boolean;
   /** Nothing is queued and `end` was called. */
   sendFin(stream: Stream): void;
   /** The stream has queued bytes and window for some of them. */
@@ -164,11 +166,19 @@ export class Stream implements MuxStream {
   }
 
   write(chunk: Uint8Array): boolean {
+    return this.#write(chunk, false);
+  }
+
+  writeCopy(chunk: Uint8Array): boolean {
+    return this.#write(chunk, true);
+  }
+
+  #write(chunk: Uint8Array, mayChange: boolean): boolean {
     if (this.#life !== 'live' || this.sending !== 'open') return false;
     if (chunk.length === 0) return !this.#toldToStop;
-    if (this.#queuedBytes === 0 && this.#owner.sendNow(this, chunk)) return true;
+    if (this.#queuedBytes === 0 && this.#owner.sendNow(this, chunk, mayChange)) return true;
     if (this.#queuedBytes === 0 && this.#unackedBytes === 0) this.stalledSinceMs = this.#owner.nowMs();
-    this.#queue.push(chunk);
+    this.#queue.push(mayChange ? Uint8Array.from(chunk) : chunk);
     this.#queuedBytes += chunk.length;
     if (this.sendWindow > 0) this.#owner.ready(this);
     this.#owner.buffered(chunk.length);
