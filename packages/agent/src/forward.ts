@@ -86,7 +86,7 @@ export class Forward implements StreamHandler, UpstreamEvents {
 
   onEnd(): void {
     this.#visitorEnded = true;
-    if (this.#state === 'open') this.#socket.end();
+    if (this.#state === 'open') setImmediate(this.#endUpstream);
     else if (this.#state === 'upstream-gone') this.#finish(true);
   }
 
@@ -155,6 +155,11 @@ export class Forward implements StreamHandler, UpstreamEvents {
     } else this.#upstreamIsGone();
   }
 
+  /** Not at once: a FIN with a RST behind it is a cut, and the upstream should see it as one. */
+  readonly #endUpstream = (): void => {
+    if (this.#state === 'open') this.#socket.end();
+  };
+
   #toUpstream(bytes: Buffer): void {
     const socket = this.#socket;
     if (socket.writableCorked === 0) this.#options.corks.hold(socket);
@@ -191,8 +196,11 @@ export class Forward implements StreamHandler, UpstreamEvents {
   #cutUpstream(): void {
     const { address, wrapInTls } = this.#options;
     const plainTcp = address.kind === 'tcp' || (address.kind === 'tls' && !wrapInTls);
-    // Only TCP sockets know a reset. Without it an upstream that reads to the end would take half an upload for a whole one.
-    if (plainTcp && !this.#socket.connecting) this.#socket.resetAndDestroy();
+    // Only TCP sockets know a reset. Without it an upstream that reads to the end would take half an upload for a
+    // whole one. After our own end the request was whole; and libuv refuses a reset while a shutdown is under way,
+    // which node answers by never closing the socket.
+    const { connecting, writableEnded } = this.#socket;
+    if (plainTcp && !connecting && !writableEnded) this.#socket.resetAndDestroy();
     else this.#socket.destroy();
   }
 
