@@ -29,6 +29,8 @@ export interface RunningApi {
   readonly internalUrl: string;
   readonly publicPort: number;
   readonly internalPort: number;
+  /** What the public listener answers, as `GET /credentials/:id`. */
+  readonly publicRoutes: readonly string[];
   /** Ends open streams, finishes what is being written, and frees both ports. */
   close(): Promise<void>;
 }
@@ -82,7 +84,13 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
   const streams = new OpenStreams();
   const callers = new NodeCallers(context);
   let isReady = false;
-  const external = publicApp(context, live, () => isReady);
+  const publicRoutes: string[] = [];
+  const external = publicApp(
+    context,
+    live,
+    () => isReady,
+    (route) => publicRoutes.push(route),
+  );
   const internal = internalApp(
     context,
     callers,
@@ -144,6 +152,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
       internalUrl: `http://127.0.0.1:${internalPort}`,
       publicPort,
       internalPort,
+      publicRoutes,
       close,
     };
   } catch (error) {

@@ -11,8 +11,16 @@ import { reservedDomainRoutes } from './reserved-domains.ts';
 const collections = ['api_keys', 'credentials', 'endpoints', 'reserved_domains', 'tunnel_sessions', 'tunnels'];
 
 /** The REST API for people and scripts. It knows no internal route and reads no cookie. */
-export function publicApp(context: ApiContext, live: LiveState, isReady: () => boolean): FastifyInstance {
+export function publicApp(
+  context: ApiContext,
+  live: LiveState,
+  isReady: () => boolean,
+  onRoute: (route: string) => void,
+): FastifyInstance {
   const app = fastify({ bodyLimit: 1024 * 1024, requestTimeout: 30_000, keepAliveTimeout: 65_000 });
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const verb of [method].flat()) if (verb !== 'HEAD') onRoute(`${verb} ${url}`);
+  });
   new RequestGate(context.config.limits.requestsAtOnce).guard(app);
   usePublicConventions(app, context, { open: ['/healthz'] });
   app.get('/healthz', async (_request, reply) => reply.code(isReady() ? 200 : 503).send({ ready: isReady() }));
