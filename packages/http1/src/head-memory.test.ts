@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
+const MiB = 1024 * 1024;
+
 interface Measured {
   readonly rssGrowth: number;
   readonly keptBytesMax: number;
@@ -18,9 +20,14 @@ async function measure(): Promise<Measured> {
 
 describe('a head of 10 MiB', () => {
   it('is not buffered: memory grows by less than 1 MiB while it comes', async () => {
-    // The least of three: what else the process does only adds to it, a buffered head would be in all of them.
-    const measured = [await measure(), await measure(), await measure()];
-    for (const { keptBytesMax } of measured) expect(keptBytesMax).toBeLessThanOrEqual(64 * 1024);
-    expect(Math.min(...measured.map(({ rssGrowth }) => rssGrowth))).toBeLessThan(1024 * 1024);
+    // Up to three tries: what else the process does can only add to it, a buffered head would show in all of them.
+    let rssGrowth = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < 3 && rssGrowth >= MiB; i++) {
+      const measured = await measure();
+      expect(measured.keptBytesMax).toBeGreaterThan(0);
+      expect(measured.keptBytesMax).toBeLessThanOrEqual(64 * 1024);
+      rssGrowth = measured.rssGrowth;
+    }
+    expect(rssGrowth).toBeLessThan(MiB);
   });
 });
