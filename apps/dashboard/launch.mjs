@@ -38,6 +38,7 @@ async function start() {
   const port = readPort(process.env.PORTICO_DASHBOARD_PORT);
   const bind = process.env.PORTICO_DASHBOARD_BIND ?? '127.0.0.1';
   const trusted = readTrusted(process.env.PORTICO_TRUSTED_PROXIES);
+  checkInternalUrl(process.env.PORTICO_INTERNAL_URL);
   if (!process.env.PORTICO_NODE_CREDENTIAL_FILE)
     throw new Error('PORTICO_NODE_CREDENTIAL_FILE is not set; it names the file with the credential of this dashboard');
   if (!existsSync(join(app, 'server.js')) || !existsSync(join(app, '.next/static')))
@@ -130,6 +131,14 @@ function readPort(text = '4020') {
   if (!/^\d{1,5}$/.test(text) || port > 65_535)
     throw new Error(`PORTICO_DASHBOARD_PORT is "${text}"; accepted is a number from 0 to 65535`);
   return port;
+}
+
+/** Asked of `src/lib/server/settings.ts` at each request; said here so that a wrong one stops the start. */
+function checkInternalUrl(text = 'http://127.0.0.1:4011') {
+  if (!URL.canParse(text) || !['http:', 'https:'].includes(new URL(text).protocol))
+    throw new Error(
+      `PORTICO_INTERNAL_URL is "${text}"; accepted is an http or https URL such as http://127.0.0.1:4011`,
+    );
 }
 
 function readTrusted(text = '') {

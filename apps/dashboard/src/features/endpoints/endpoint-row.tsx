@@ -10,7 +10,7 @@ import { Sparkline } from '../../ui/sparkline.tsx';
 import { UntrustedText } from '../../ui/untrusted-text.tsx';
 import { EndpointUrl } from './endpoint-url.tsx';
 import { pathOf, troubleText } from './path-state.ts';
-import { NameCell, Row, Td } from './table-parts.tsx';
+import { LineCell, NameCell, Row, Td } from './table-parts.tsx';
 import { countsRequests, type Series } from './traffic-history.ts';
 
 /** Glyph, URL, kind, forwards to, traffic, requests, connections, in / out, online for: by the width of the table. */
@@ -114,9 +114,9 @@ export function EndpointRow({ endpoint, agentName, isFresh, onlineFor, rate, ser
         <span title={`since ${endpoint.startedAt.slice(0, 19).replace('T', ' ')} UTC`}>{onlineFor}</span>
       </Td>
       {upstream.kind === 'fails' && (
-        <Td className="col-span-full pt-1.5 pr-0 pb-1 pl-7">
+        <LineCell>
           <Trouble upstream={endpoint.forwardsTo} since={upstream.since} code={upstream.code} />
-        </Td>
+        </LineCell>
       )}
     </Row>
   );

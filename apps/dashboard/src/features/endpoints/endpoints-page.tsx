@@ -35,7 +35,7 @@ export function EndpointsPage({ initial }: { initial: Overview | null }) {
       <PageHead title="Endpoints" chips={overview && <StateChips overview={overview} />}>
         <LiveMark />
         <Button tone="secondary" onClick={openTunnel} className="max-sm:w-11 max-sm:px-0">
-          <SquareTerminal size={15} strokeWidth={1.75} aria-hidden />
+          <SquareTerminal strokeWidth={1.75} aria-hidden className="size-[15px] max-sm:size-5" />
           <span className="max-sm:sr-only">Open a tunnel</span>
         </Button>
       </PageHead>

@@ -88,6 +88,15 @@ export function NameCell({ children, className }: CellProps) {
   );
 }
 
+/** A line under the cells of its row, as wide as the columns from the second one on. */
+export function LineCell({ children }: { children: ReactNode }) {
+  return (
+    <td role={roles.cell} className="col-span-full block min-w-0 pt-1.5 pb-1 pl-7">
+      {children}
+    </td>
+  );
+}
+
 export function Td({ children, isFigure = false, className }: CellProps) {
   return (
     <td

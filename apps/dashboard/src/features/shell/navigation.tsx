@@ -40,6 +40,7 @@ export function Navigation({ accountId }: { accountId: string }) {
                 <li key={href} className="relative max-sm:flex max-sm:flex-1">
                   <Link
                     href={href}
+                    prefetch={false}
                     title={label}
                     aria-current={isHere ? 'page' : undefined}
                     className={join(
