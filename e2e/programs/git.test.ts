@@ -28,6 +28,7 @@ describe('git over HTTPS', () => {
       GIT_COMMITTER_NAME: 'a',
       GIT_COMMITTER_EMAIL: 'a@b',
       GIT_TERMINAL_PROMPT: '0',
+      GIT_SSL_CAINFO: platform.ready.caFile,
     };
     const bare = join(root, 'project.git');
     await runProgram('git', ['init', '-q', '--bare', '--initial-branch=main', bare]);
@@ -37,17 +38,10 @@ describe('git over HTTPS', () => {
     const { hostname } = new URL(tunnel.url);
     // git's own resolver does not know *.localhost everywhere; the connection goes to loopback by an option of libcurl.
     const git = (args: string[], cwd = root): Promise<string> =>
-      runProgram(
-        'git',
-        [
-          '-c',
-          `http.sslCAInfo=${platform.ready.caFile}`,
-          '-c',
-          `http.curloptResolve=${hostname}:${platform.ready.https.port}:127.0.0.1`,
-          ...args,
-        ],
-        { cwd, env: identity },
-      );
+      runProgram('git', ['-c', `http.curloptResolve=${hostname}:${platform.ready.https.port}:127.0.0.1`, ...args], {
+        cwd,
+        env: identity,
+      });
 
     await git(['clone', '-q', `${tunnel.url}/project.git`, 'first']);
     mkdirSync(join(root, 'first/src'));

@@ -56,7 +56,9 @@ export async function startPlatformProcess(
   const readyFile = join(dataDir, 'ready.json');
   const readReady = (): Ready => JSON.parse(readFileSync(readyFile, 'utf8'));
   const deadline = performance.now() + 90_000;
-  while (!existsSync(readyFile)) {
+  // A ready file of a platform that was killed may still lie there.
+  const isReady = (): boolean => existsSync(readyFile) && readReady().pid === child.pid;
+  while (!isReady()) {
     const ended = await Promise.race([exited, new Promise<false>((resolve) => setTimeout(resolve, 50, false))]);
     if (ended !== false) throw new Error(`the platform ended with ${ended.code ?? ended.signal}:\n${output()}`);
     if (performance.now() > deadline) {
