@@ -33,6 +33,9 @@ export interface DevEnv {
   agent(options?: Partial<AgentOptions>): Agent;
   /** Ends the edge at once, as a crash would seem to others, and starts another one on the same ports. */
   restartEdge(): Promise<void>;
+  /** Takes the API and its registry away, and brings them back on the same ports with nothing remembered but the database. */
+  stopApi(): Promise<void>;
+  resumeApi(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -54,7 +57,9 @@ export async function startDevEnv(options: DevEnvOptions = {}): Promise<DevEnv> 
   };
   const log = createLogger({ name: 'dev-env', level: options.logLevel ?? 'silent' });
   const apiConfig = readApiConfig(environment, folder, '0.0.0-test');
-  const api = await startApi({ ...apiConfig, limits: { ...apiConfig.limits, ...options.apiLimits } }, { log });
+  const openApi = (ports: { publicPort: number; internalPort: number } | null): Promise<RunningApi> =>
+    startApi({ ...apiConfig, ...ports, limits: { ...apiConfig.limits, ...options.apiLimits } }, { log });
+  let api = await openApi(null);
   const openEdge = async (ports: { http: number; https: number; connect: number } | null): Promise<RunningEdge> => {
     const config = readEdgeConfig({ ...environment, PORTICO_INTERNAL_URL: api.internalUrl });
     const started = await startEdge(
@@ -73,7 +78,9 @@ export async function startDevEnv(options: DevEnvOptions = {}): Promise<DevEnv> 
   );
   const agents: Agent[] = [];
   return {
-    api,
+    get api() {
+      return api;
+    },
     get edge() {
       return edge;
     },
@@ -99,6 +106,10 @@ export async function startDevEnv(options: DevEnvOptions = {}): Promise<DevEnv> 
     restartEdge: async () => {
       await edge.close();
       edge = await openEdge(ports);
+    },
+    stopApi: () => api.close(),
+    resumeApi: async () => {
+      api = await openApi({ publicPort: api.publicPort, internalPort: api.internalPort });
     },
     close: async () => {
       await Promise.all(agents.map((agent) => agent.close()));
