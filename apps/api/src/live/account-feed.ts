@@ -72,7 +72,7 @@ export class AccountFeed {
 
   addEvent(event: RecentEvent): void {
     if (this.#recent.some((known) => known.id === event.id)) return;
-    this.#recent = [event, ...this.#recent].sort((a, b) => (a.at < b.at ? 1 : -1)).slice(0, recentMax);
+    this.#recent = [event, ...this.#recent].sort(byTimeDescending).slice(0, recentMax);
     this.#onChange();
   }
 
@@ -108,6 +108,11 @@ export class AccountFeed {
 }
 
 const noTraffic: TrafficTotals = { requests: 0, connections: 0, bytesIn: 0, bytesOut: 0, errors: 0 };
+
+/** As the database orders them. */
+function byTimeDescending(a: RecentEvent, b: RecentEvent): number {
+  return b.at.localeCompare(a.at) || (a.id < b.id ? 1 : -1);
+}
 
 /** Start of the day, UTC. */
 function dayOf(now: Date): string {
