@@ -1,9 +1,9 @@
-import { request } from 'node:https';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import type { MuxStream } from '@portico/muxado';
 import { type ProxyHeader, StreamType } from '@portico/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { errorCode, RawAgent, type RawAgentOptions, serveHttp } from '../testing/raw-agent.util.ts';
+import { eventually, visit } from '../testing/visit.util.ts';
 
 let env: DevEnv;
 const agents: RawAgent[] = [];
@@ -30,32 +30,7 @@ async function join(options: Partial<RawAgentOptions> = {}): Promise<RawAgent> {
   return agent;
 }
 
-function get(host: string, path = '/'): Promise<{ status: number; body: string }> {
-  return new Promise((resolve, reject) => {
-    const sent = request(
-      { host: '127.0.0.1', port: env.https.port, servername: host, path, ca: env.ca, headers: { host }, agent: false },
-      (response) => {
-        let body = '';
-        response.setEncoding('utf8');
-        response.on('data', (part: string) => {
-          body += part;
-        });
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
-      },
-    );
-    sent.on('error', reject);
-    sent.end();
-  });
-}
-
-/** What the API lists, once it says what is wanted: it learns of sessions and endpoints by the registry. */
-async function eventually<T>(look: () => Promise<T>, wanted: (value: T) => boolean): Promise<T> {
-  for (;;) {
-    const value = await look();
-    if (wanted(value)) return value;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
+const get = (host: string, path?: string) => visit(env, host, path);
 
 let names = 0;
 const newHost = () => {
@@ -87,7 +62,7 @@ describe.each(['rust', 'go'] as const)('an agent that speaks as the %s client', 
     expect(bound).toMatchObject({ Error: '', URL: `https://${host}:${env.https.port}`, Proto: 'https' });
     expect(bound.Opts).toMatchObject({ Hostname: host });
     expect(bound.Extra).toMatchObject({ TunnelID: expect.stringMatching(/^ep_/) });
-    expect(await get(host, '/a')).toEqual({ status: 200, body: 'one GET /a HTTP/1.1' });
+    expect(await get(host, '/a')).toEqual({ status: 200, text: 'one GET /a HTTP/1.1' });
     expect(headers[0]).toMatchObject({ id: bound.Id, proto: 'https', edgeType: '0', passthroughTls: false });
     expect(headers[0]?.clientAddr).toMatch(/^127\.0\.0\.1:\d+$/);
     expect(await agent.unbind(bound.Id)).toEqual({ Error: '', Extra: null });
@@ -107,7 +82,7 @@ describe.each(['rust', 'go'] as const)('an agent that speaks as the %s client', 
     const again = await second.rebind(bound);
     expect(again).toMatchObject({ Error: '', Id: bound.Id, URL: bound.URL });
     expect((again.Extra as { TunnelID: string }).TunnelID).toBe((bound.Extra as { TunnelID: string }).TunnelID);
-    expect((await get(host)).body).toBe('second GET / HTTP/1.1');
+    expect((await get(host)).text).toBe('second GET / HTTP/1.1');
   });
 });
 
@@ -193,7 +168,7 @@ describe('Auth', () => {
     expect((await agent.auth(env.authtoken)).Error).toBe('');
     const host = newHost();
     expect((await agent.bind('https', { Domain: host })).Error).toBe('');
-    expect((await get(host)).body).toBe('sni GET / HTTP/1.1');
+    expect((await get(host)).text).toBe('sni GET / HTTP/1.1');
   });
 });
 
@@ -273,7 +248,7 @@ describe('a name that is in use', () => {
     await holder.bind('https', { Domain: host });
     const other = await join();
     expect(errorCode(await other.bind('https', { Domain: host }))).toBe('ERR_NGROK_334');
-    expect((await get(host)).body).toBe('holder GET / HTTP/1.1');
+    expect((await get(host)).text).toBe('holder GET / HTTP/1.1');
     expect(errorCode(await holder.bind('https', { Domain: host }))).toBe('ERR_NGROK_334');
   });
 
@@ -284,7 +259,7 @@ describe('a name that is in use', () => {
     holder.goSilent();
     const other = await join({ onStream: serveHttp('other') });
     expect((await other.bind('https', { Domain: host })).Error).toBe('');
-    expect((await get(host)).body).toBe('other GET / HTTP/1.1');
+    expect((await get(host)).text).toBe('other GET / HTTP/1.1');
     expect(env.edge.metrics.value('portico_sessions_ended_total', { reason: 'closed-by-us' })).toBeGreaterThan(0);
   });
 
@@ -295,7 +270,7 @@ describe('a name that is in use', () => {
     const second = (await dial({ onStream: serveHttp('second') })).resume(first);
     await second.auth(env.authtoken);
     expect((await second.rebind(bound)).Error).toBe('');
-    expect((await get(host)).body).toBe('second GET / HTTP/1.1');
+    expect((await get(host)).text).toBe('second GET / HTTP/1.1');
     // The first one closes late: it owns nothing any more.
     first.close();
     await first.ended;
@@ -303,7 +278,7 @@ describe('a name that is in use', () => {
       async () => env.edge.metrics.value('portico_sessions'),
       (count) => count < 3,
     );
-    expect((await get(host)).body).toBe('second GET / HTTP/1.1');
+    expect((await get(host)).text).toBe('second GET / HTTP/1.1');
     await first.ended;
   });
 
@@ -336,7 +311,7 @@ describe('a name that is in use', () => {
     const second = (await dial()).resume(first);
     await second.auth(env.authtoken);
     expect(errorCode(await second.rebind(change(bound)))).toBe('ERR_NGROK_335');
-    expect((await get(host)).body).toBe('first GET / HTTP/1.1');
+    expect((await get(host)).text).toBe('first GET / HTTP/1.1');
   });
 });
 
