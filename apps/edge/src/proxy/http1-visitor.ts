@@ -152,6 +152,8 @@ export class Http1Visitor implements Exchange, Swept {
   }
 
   cut(): void {
+    // What was written leaves first: the visitor should see how far the answer came.
+    if (this.#socket.writableCorked > 0) this.#socket.uncork();
     // Without a length only a reset tells the visitor that the end was not meant.
     if (this.#framing === 'close' && !('encrypted' in this.#socket)) this.#socket.resetAndDestroy();
     this.#destroy();
