@@ -82,8 +82,8 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
     { everyMs: limits.liveMs },
   );
   const streams = new OpenStreams();
-  const callers = new NodeCallers(context);
   let isReady = false;
+  const callers = new NodeCallers(context, { isReady: () => isReady });
   const publicRoutes: string[] = [];
   const external = publicApp(
     context,

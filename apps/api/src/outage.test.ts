@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { InternalApiError } from '@portico/api-contract/internal';
-import { createTestDatabase } from '@portico/postgres';
-import { newId } from '@portico/service';
+import { InternalApiError, InternalClient } from '@portico/api-contract/internal';
+import { createTestDatabase, type TestDatabase } from '@portico/postgres';
+import { RemoteRegistry } from '@portico/registry';
+import { createLogger, type Logger, newId } from '@portico/service';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApi } from './api.ts';
 import { type CuttableProxy, startCuttableProxy } from './testing/cuttable-proxy.ts';
@@ -11,6 +12,7 @@ import { claimOnline } from './testing/online.ts';
 import { silent, TestApi, testConfig } from './testing/test-api.ts';
 
 // reliability.md X10: the database is away, silent or read-only; the data plane must not notice.
+const requestsAtOnce = process.env.PORTICO_LONG === '1' ? 500 : 50;
 let test: TestApi;
 let proxy: CuttableProxy;
 
@@ -18,7 +20,7 @@ beforeAll(async () => {
   const target = new URL(await serverUrl());
   proxy = await startCuttableProxy({ host: target.hostname, port: Number(target.port || 5432) });
   test = await TestApi.start({
-    limits: { databaseConnectMs: 500, databaseStatementMs: 500 },
+    limits: { databaseConnectMs: 500, databaseStatementMs: 500, requestsAtOnce: requestsAtOnce },
     databaseUrl: through,
   });
 });
@@ -100,7 +102,9 @@ describe.each(['gone', 'silent'] as const)('while the database is %s', (state) =
   it('nothing piles up: a flood is refused in bounded time, and served right afterwards', async () => {
     proxy.set(state);
     const began = performance.now();
-    const answers = await Promise.all(Array.from({ length: 700 }, () => test.call('GET', '/credentials')));
+    const answers = await Promise.all(
+      Array.from({ length: requestsAtOnce * 1.4 }, () => test.call('GET', '/credentials')),
+    );
     expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([503]));
     expect(performance.now() - began).toBeLessThan(15_000);
     proxy.set('open');
@@ -161,37 +165,94 @@ describe('a read-only database', () => {
 });
 
 describe('a start while the database is away', () => {
-  it('waits, serves the registry to its own edges meanwhile, and is ready when the database is', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'portico-late-'));
-    const database = await createTestDatabase();
-    const config = testConfig(folder, through(database.url), {
-      limits: { databaseConnectMs: 500, databaseStatementMs: 2_000 },
-    });
-    proxy.set('gone');
-    let api: Awaited<ReturnType<typeof startApi>> | null = null;
-    const starting = startApi(config, { log: silent }).then((running) => {
-      api = running;
-    });
-    await new Promise((resolve) => setTimeout(resolve, 700));
-    expect(api).toBeNull();
-    proxy.set('open');
-    await starting;
-    await vi.waitFor(() => expect(api).not.toBeNull());
-    await closeIt(api);
-    // A second time, with its credential files there: edges are known before the database is.
-    proxy.set('gone');
-    const stopping = new AbortController();
-    const again = startApi(config, { log: silent, signal: stopping.signal });
-    const refused = expect(again).rejects.toThrow();
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    stopping.abort();
-    await refused;
-    proxy.set('open');
+  let folder: string;
+  let database: TestDatabase;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'portico-late-'));
+    database = await createTestDatabase();
+  });
+
+  afterAll(async () => {
     await database.drop();
     await rm(folder, { recursive: true, force: true });
   });
-});
 
-async function closeIt(api: { close(): Promise<void> } | null): Promise<void> {
-  await api?.close();
-}
+  const config = () =>
+    testConfig(folder, through(database.url), { limits: { databaseConnectMs: 500, databaseStatementMs: 2_000 } });
+
+  /** A logger, and a promise of the first line that says this. */
+  function listening(text: string): { log: Logger; said: Promise<void> } {
+    let log = silent;
+    const said = new Promise<void>((resolve) => {
+      const write = (line: string): void => {
+        if (line.includes(text)) resolve();
+      };
+      log = createLogger({ name: 'test', destination: { write } });
+    });
+    return { log, said };
+  }
+
+  it('waits, and is ready when the database is', async () => {
+    proxy.set('gone');
+    const { log, said } = listening('waiting for the database');
+    let ready = false;
+    const starting = startApi(config(), { log }).then((api) => {
+      ready = true;
+      return api;
+    });
+    await said;
+    expect(ready).toBe(false);
+    proxy.set('open');
+    const api = await starting;
+    expect((await fetch(`${api.publicUrl}/healthz`)).status).toBe(200);
+    await api.close();
+  });
+
+  it('serves the registry to the edges of this installation meanwhile, and nothing else', async () => {
+    const before = await startApi(config(), { log: silent });
+    const { internalPort, publicUrl } = before;
+    await before.close();
+    proxy.set('gone');
+    const { log, said } = listening('waiting for the database');
+    const starting = startApi({ ...config(), internalPort, publicPort: Number(new URL(publicUrl).port) }, { log });
+    await said;
+    const credential = (await readFile(join(folder, 'node-edge.credential'), 'utf8')).trim();
+    const baseUrl = `http://127.0.0.1:${internalPort}`;
+    const registry = new RemoteRegistry({ baseUrl, credential });
+    const lease = await registry.lease(10);
+    expect(lease.state).toBe('live');
+    const edge = new InternalClient({ baseUrl, credential });
+    expect(await fault(edge.reconcile({ nodeId: 'n', grants: [] }))).toBe('unavailable');
+    expect((await fetch(`${publicUrl}/healthz`)).status).toBe(503);
+    const { apiKey } = JSON.parse(await readFile(join(folder, 'first-account.json'), 'utf8'));
+    const asked = await fetch(`${publicUrl}/credentials`, { headers: { authorization: `Bearer ${apiKey}` } });
+    expect(asked.status).toBe(503);
+    const stranger = new RemoteRegistry({
+      baseUrl,
+      credential: credential.replace(/.$/, (c) => (c === 'a' ? 'b' : 'a')),
+    });
+    await expect(stranger.list('sessions/')).rejects.toMatchObject({ fault: 'refused' });
+    await stranger.close();
+    proxy.set('open');
+    const api = await starting;
+    expect(await edge.reconcile({ nodeId: 'n', grants: [] })).toEqual({ gone: [], changed: [] });
+    // What was claimed meanwhile is still there.
+    expect(lease.state).toBe('live');
+    edge.close();
+    await registry.close();
+    await api.close();
+  });
+
+  it('can be given up', async () => {
+    proxy.set('gone');
+    const { log, said } = listening('waiting for the database');
+    const stopping = new AbortController();
+    const starting = startApi(config(), { log, signal: stopping.signal });
+    const refused = expect(starting).rejects.toThrow();
+    await said;
+    stopping.abort();
+    await refused;
+    proxy.set('open');
+  });
+});

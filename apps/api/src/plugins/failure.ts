@@ -28,6 +28,32 @@ export class NotReadyError extends Error {
   override readonly name = 'NotReadyError';
 }
 
+export interface FailureOptions {
+  readonly log: Logger;
+  readonly retryAfterSeconds: number;
+  readonly outages: OutageLog;
+}
+
+/** One line every few seconds of an outage, however many requests it meets. */
+export class OutageLog {
+  readonly #log: Logger;
+  #lastMs = Number.NEGATIVE_INFINITY;
+  #unsaid = 0;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  note(error: unknown): void {
+    this.#unsaid += 1;
+    const nowMs = performance.now();
+    if (nowMs - this.#lastMs < 5_000) return;
+    this.#log.warn({ err: error, requests: this.#unsaid }, 'requests are refused: the database does not serve them');
+    this.#lastMs = nowMs;
+    this.#unsaid = 0;
+  }
+}
+
 /**
  * Answers with a failure. An outage is 503 with `retry-after`, an error of the catalogue is itself, a request that
  * fastify cannot read is 4xx, and anything else is our mistake: logged, and told without particulars.
@@ -36,11 +62,11 @@ export function sendFailure(
   error: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
-  { log, retryAfterSeconds }: { log: Logger; retryAfterSeconds: number },
+  { log, retryAfterSeconds, outages }: FailureOptions,
 ): void {
   const failure = asPorticoError(error, retryAfterSeconds, operationId(request));
   if (failure.code === 500) log.error({ err: error, operationId: operationId(request) }, 'a request failed');
-  if (failure.code === 503) log.warn({ err: error, operationId: operationId(request) }, 'the database is away');
+  if (failure.code === 503) outages.note(error);
   const { seconds } = failure.details;
   if (seconds !== undefined) reply.header('retry-after', String(seconds));
   const status = statusOf(error) ?? failure.status;

@@ -2,6 +2,7 @@ import { databaseFault, findNodeCredential, type NodeKind } from '@portico/db';
 import { PorticoError } from '@portico/errors';
 import type { ApiContext } from '../context.ts';
 import { parseToken } from '../secrets/token.ts';
+import { NotReadyError } from './failure.ts';
 
 interface Known {
   readonly kind: NodeKind;
@@ -19,10 +20,15 @@ const knownMax = 10_000;
 export class NodeCallers {
   readonly #context: Pick<ApiContext, 'database' | 'hasher'>;
   readonly #known = new Map<string, Known>();
+  readonly #isReady: () => boolean;
   readonly #nowMs: () => number;
 
-  constructor(context: Pick<ApiContext, 'database' | 'hasher'>, { nowMs = () => performance.now() } = {}) {
+  constructor(
+    context: Pick<ApiContext, 'database' | 'hasher'>,
+    { isReady, nowMs = () => performance.now() }: { isReady: () => boolean; nowMs?: () => number },
+  ) {
     this.#context = context;
+    this.#isReady = isReady;
     this.#nowMs = nowMs;
   }
 
@@ -47,6 +53,10 @@ export class NodeCallers {
 
   async #find(id: string): Promise<Known | null> {
     const known = this.#known.get(id);
+    if (!this.#isReady()) {
+      if (known === undefined) throw new NotReadyError('the database is not prepared yet');
+      return known;
+    }
     if (known !== undefined && this.#nowMs() - known.checkedAtMs < recheckMs) return known;
     try {
       const row = await findNodeCredential(this.#context.database.queries, id);

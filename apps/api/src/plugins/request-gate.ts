@@ -31,6 +31,15 @@ export class RequestGate {
 
 const leaves = new WeakMap<object, () => void>();
 
+/** Until the database is prepared, only the routes that do without it are served. */
+export function holdUntilReady(app: FastifyInstance, isReady: () => boolean, free: (path: string) => boolean): void {
+  app.addHook('onRequest', async (request) => {
+    if (!isReady() && !free(request.url.replace(/\?.*$/, ''))) {
+      throw new NotReadyError('the database is not prepared yet');
+    }
+  });
+}
+
 /** A request that becomes a stream of hours stops to count. */
 export function leaveGate(raw: object): void {
   leaves.get(raw)?.();

@@ -1,12 +1,15 @@
+import { internalPaths } from '@portico/api-contract/internal';
 import { REGISTRY_BODY_BYTES_MAX } from '@portico/registry';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { ApiContext } from '../../context.ts';
 import { readBodiesAsBytes } from '../../plugins/json-input.ts';
 import type { NodeCallers } from '../../plugins/node-caller.ts';
-import { RequestGate } from '../../plugins/request-gate.ts';
+import { holdUntilReady, RequestGate } from '../../plugins/request-gate.ts';
 import { type DashboardServices, dashboardRoutes } from '../dashboard/dashboard-routes.ts';
 import { useFailures } from '../public/conventions.ts';
 import { type EdgeServices, edgeRoutes } from './edge-routes.ts';
+
+const withoutDatabase = ['/healthz', internalPaths.registry, internalPaths.changes, internalPaths.hello];
 
 /** The listener of edges and the dashboard: loopback, each caller with a credential of its kind. */
 export function internalApp(
@@ -18,6 +21,7 @@ export function internalApp(
   const { limits } = context.config;
   const app = fastify({ bodyLimit: REGISTRY_BODY_BYTES_MAX, requestTimeout: 30_000, keepAliveTimeout: 65_000 });
   new RequestGate(limits.requestsAtOnce).guard(app);
+  holdUntilReady(app, isReady, (path) => withoutDatabase.some((free) => path.startsWith(free)));
   readBodiesAsBytes(app);
   useFailures(app, { log: context.log, retryAfterSeconds: limits.retryAfterSeconds });
   app.addHook('onSend', async (_request, reply) => {

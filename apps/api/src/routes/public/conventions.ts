@@ -4,7 +4,7 @@ import type { Logger } from '@portico/service';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiContext } from '../../context.ts';
 import { type ApiCaller, authenticate } from '../../plugins/api-caller.ts';
-import { operationId, sendFailure } from '../../plugins/failure.ts';
+import { OutageLog, operationId, sendFailure } from '../../plugins/failure.ts';
 import { readBodiesAsBytes, readQuery } from '../../plugins/json-input.ts';
 import { RateLimiter } from '../../plugins/rate-limiter.ts';
 import { Resources } from './resources.ts';
@@ -49,7 +49,11 @@ export function usePublicConventions(
   useFailures(app, { log, retryAfterSeconds: config.limits.retryAfterSeconds });
 }
 
-export function useFailures(app: FastifyInstance, options: { log: Logger; retryAfterSeconds: number }): void {
+export function useFailures(
+  app: FastifyInstance,
+  { log, retryAfterSeconds }: { log: Logger; retryAfterSeconds: number },
+): void {
+  const options = { log, retryAfterSeconds, outages: new OutageLog(log) };
   app.setErrorHandler((error, request, reply) => sendFailure(error, request, reply, options));
   app.setNotFoundHandler((request, reply) =>
     sendFailure(

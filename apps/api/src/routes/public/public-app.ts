@@ -1,7 +1,7 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import type { ApiContext } from '../../context.ts';
 import type { LiveState } from '../../live/live-state.ts';
-import { RequestGate } from '../../plugins/request-gate.ts';
+import { holdUntilReady, RequestGate } from '../../plugins/request-gate.ts';
 import { apiKeyRoutes } from './api-keys.ts';
 import { resourcesFor, usePublicConventions } from './conventions.ts';
 import { credentialRoutes } from './credentials.ts';
@@ -17,11 +17,18 @@ export function publicApp(
   isReady: () => boolean,
   onRoute: (route: string) => void,
 ): FastifyInstance {
-  const app = fastify({ bodyLimit: 1024 * 1024, requestTimeout: 30_000, keepAliveTimeout: 65_000 });
+  // Behind the edge's https port the caller's address stands in a field that the edge has written anew.
+  const app = fastify({
+    trustProxy: 'loopback',
+    bodyLimit: 1024 * 1024,
+    requestTimeout: 30_000,
+    keepAliveTimeout: 65_000,
+  });
   app.addHook('onRoute', ({ method, url }) => {
     for (const verb of [method].flat()) if (verb !== 'HEAD') onRoute(`${verb} ${url}`);
   });
   new RequestGate(context.config.limits.requestsAtOnce).guard(app);
+  holdUntilReady(app, isReady, (path) => path === '/healthz');
   usePublicConventions(app, context, { open: ['/healthz'] });
   app.get('/healthz', async (_request, reply) => reply.code(isReady() ? 200 : 503).send({ ready: isReady() }));
   app.get('/', async (request) => {
