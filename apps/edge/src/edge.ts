@@ -18,6 +18,7 @@ import { HttpListener, rootCertificateAnswer } from './listener/http-listener.ts
 import { TcpListeners } from './listener/tcp-listener.ts';
 import { TlsListener } from './listener/tls-listener.ts';
 import { AdminListener } from './observe/admin-listener.ts';
+import { DescriptorWatch } from './observe/descriptor-watch.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Watchdog } from './observe/watchdog.ts';
 import { ErrorAnswers } from './proxy/error-response.ts';
@@ -75,6 +76,9 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
     },
   });
   metrics.gauge('portico_event_loop_delay_ms', 'Median delay of the event loop.', () => watchdog.delayMs);
+  const descriptors = new DescriptorWatch();
+  await descriptors.start();
+  metrics.gauge('portico_descriptors', 'Open file descriptors.', () => descriptors.used);
   const refusal = (): PorticoError | null => {
     if (draining) return new PorticoError(742);
     return watchdog.shedding ? new PorticoError(743, { reason: 'the event loop is late' }) : null;
@@ -135,7 +139,12 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
     idleMs: visitorLimits.idleStreamMs,
     freshMs: visitorLimits.freshStreamMs,
   });
-  const admission = new Admission({ limits: visitorLimits, trusted, sweep, shedding: () => watchdog.shedding });
+  const admission = new Admission({
+    limits: visitorLimits,
+    trusted,
+    sweep,
+    shedding: () => watchdog.shedding || descriptors.exhausted,
+  });
   const errors = new ErrorAnswers({ log: part('proxy') });
   const platformHosts = new PlatformProxy({
     origins: new Map(config.platformHosts.map(({ host, origin }) => [host, origin])),
@@ -179,6 +188,8 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
     limits,
     log: part('connect'),
     metrics,
+    // Not while the loop is late: an agent that is refused stays away for minutes.
+    isFull: () => descriptors.exhausted,
     onAgent: (socket, authenticated) => AgentConnection.serve(side, socket, authenticated),
   });
   const https = new TlsListener({
@@ -207,6 +218,7 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
     opened.push(agentListener);
   } catch (error) {
     watchdog.close();
+    descriptors.close();
     sweep.close();
     sessions.close();
     client.close();
@@ -326,6 +338,7 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
       sessions.close();
       sweep.close();
       watchdog.close();
+      descriptors.close();
       log.info('closed');
     })();
     return closed;

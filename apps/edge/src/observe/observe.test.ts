@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { AdminListener } from './admin-listener.ts';
+import { DescriptorWatch } from './descriptor-watch.ts';
 import { Metrics } from './metrics.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -48,5 +50,55 @@ describe('the watchdog', () => {
     expect(changes).toEqual([true, false]);
     watchdog.close();
     clearInterval(keepAlive);
+  });
+});
+
+describe('the descriptor watch', () => {
+  it('counts the descriptors of this process', async () => {
+    const watch = new DescriptorWatch();
+    await watch.start();
+    expect(watch.used).toBeGreaterThan(3);
+    expect(watch.exhausted).toBe(false);
+    watch.close();
+  });
+
+  it.each([
+    [256, 191, false],
+    [256, 192, true],
+    [100_000, 89_999, false],
+    [100_000, 90_000, true],
+  ])('with a limit of %i and %i open says exhausted: %s', async (limit, open, exhausted) => {
+    const watch = new DescriptorWatch({ limit, count: async () => open });
+    await watch.start();
+    expect(watch.exhausted).toBe(exhausted);
+    watch.close();
+  });
+
+  it('takes a failure to count for the worst', async () => {
+    const watch = new DescriptorWatch({ limit: 256, count: () => Promise.reject(new Error('EMFILE')) });
+    await watch.start();
+    expect(watch.exhausted).toBe(true);
+    watch.close();
+  });
+});
+
+describe('the admin listener', () => {
+  it('shows metrics, health and readiness on loopback', async () => {
+    const metrics = new Metrics();
+    metrics.counter('a_total', 'How many a.').value += 1;
+    let ready = false;
+    const admin = new AdminListener({ metrics, isReady: () => ready });
+    const port = await admin.listen(0);
+    const get = async (path: string) => {
+      const response = await fetch(`http://127.0.0.1:${port}${path}`);
+      return { status: response.status, text: await response.text() };
+    };
+    expect(await get('/metrics')).toEqual({ status: 200, text: metrics.render() });
+    expect((await get('/healthz')).status).toBe(200);
+    expect((await get('/readyz')).status).toBe(503);
+    ready = true;
+    expect((await get('/readyz')).status).toBe(200);
+    expect((await get('/other')).status).toBe(404);
+    await admin.close();
   });
 });

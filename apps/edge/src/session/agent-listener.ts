@@ -42,6 +42,7 @@ export class AgentListener {
   readonly #limits: AgentListenerLimits;
   readonly #log: Logger;
   readonly #metrics: Metrics;
+  readonly #isFull: () => boolean;
   readonly #onAgent: AgentArrival;
   /** Connections in their handshake or waiting for it, by the peer's address and port. */
   readonly #raw = new Map<string, Socket>();
@@ -53,7 +54,15 @@ export class AgentListener {
   #hasCertificate = false;
   #closed = false;
 
-  constructor(options: { limits: AgentListenerLimits; log: Logger; metrics: Metrics; onAgent: AgentArrival }) {
+  /** @param options.isFull whether this process can take no more connections (L26). */
+  constructor(options: {
+    limits: AgentListenerLimits;
+    log: Logger;
+    metrics: Metrics;
+    isFull?: () => boolean;
+    onAgent: AgentArrival;
+  }) {
+    this.#isFull = options.isFull ?? (() => false);
     this.#limits = options.limits;
     this.#log = options.log;
     this.#metrics = options.metrics;
@@ -170,7 +179,7 @@ export class AgentListener {
   }
 
   #enter(start: () => void, refuse: () => void): void {
-    if (this.#closed || this.#waiting.length >= this.#limits.heldConnections) {
+    if (this.#closed || this.#isFull() || this.#waiting.length >= this.#limits.heldConnections) {
       this.#metrics.counter('portico_agents_refused_total', 'Agent connections turned away.', {
         reason: 'held',
       }).value += 1;

@@ -1,6 +1,6 @@
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import type { MuxStream } from '@portico/muxado';
-import { type ProxyHeader, StreamType } from '@portico/protocol';
+import { type ProxyHeader, ProxyHeaderReader, StreamType } from '@portico/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { errorCode, RawAgent, type RawAgentOptions, serveHttp } from '../testing/raw-agent.util.ts';
 import { eventually, visit } from '../testing/visit.util.ts';
@@ -201,6 +201,41 @@ describe('Bind', () => {
       expect(errorCode(answer)).toBe('ERR_NGROK_310');
       expect(String(answer.Error)).toContain(Object.keys(extra)[0]);
     }
+  });
+
+  it('refuses an upstream protocol that it cannot speak', async () => {
+    const agent = await join();
+    const answer = await agent.call(StreamType.bind, { ...agent.bindRequest('https', {}), ForwardsProto: 'http2' });
+    expect(errorCode(answer)).toBe('ERR_NGROK_310');
+    expect(String(answer.Error)).toContain('http2');
+  });
+
+  it('writes the PROXY header as the first bytes of a stream', async () => {
+    const first = Promise.withResolvers<string>();
+    const agent = await join({
+      onStream: (stream, type) => {
+        if (type !== StreamType.proxy) return;
+        const reader = new ProxyHeaderReader();
+        stream.setHandler({
+          onData: (chunk) => {
+            stream.ack(chunk.length);
+            const head = reader.push(chunk);
+            if (head.kind === 'done') first.resolve(head.rest.toString('latin1'));
+            stream.end();
+          },
+          onEnd: () => {},
+          onReset: () => {},
+          onWritable: () => {},
+        });
+      },
+    });
+    const host = newHost();
+    const bound = await agent.bind('https', { Domain: host, ProxyProto: 1 });
+    expect(bound.Opts).toMatchObject({ ProxyProto: 1 });
+    void get(host);
+    expect(await first.promise).toMatch(
+      new RegExp(`^PROXY TCP4 127\\.0\\.0\\.1 127\\.0\\.0\\.1 \\d+ ${env.https.port}\r\nGET / HTTP/1.1\r\n`),
+    );
   });
 
   it('refuses labels clearly', async () => {
