@@ -107,7 +107,7 @@ describe('bad input', () => {
       [['http', '3000', '--subdomain', 'a'.repeat(64)], /ERR_NGROK_(326|328)/],
       [['http', '3000', '--subdomain', 'www'], /ERR_NGROK_341/],
       [['http', '3000', '--url', 'https://somebody.example'], /ERR_NGROK_319/],
-      [['http', '3000', '--url', 'https://*.portico.localhost'], /ERR_NGROK_318/],
+      [['http', '3000', '--url', 'https://*.portico.localhost'], /ERR_NGROK_(318|341)/],
       [['http', '3000', '--url', 'ftp://x.portico.localhost'], /ERR_NGROK_(330|9037)|scheme/],
       [['tcp', '3000', '--url', 'tcp://localhost:99999'], /ERR_NGROK_(329|9037)|port/],
     ])('refuses %j', async (args, code) => {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { httpUpstream, type Upstream } from './upstream.ts';
 
 export interface EchoUpstream extends Upstream {
-  /** How often each id was seen whole; more than once means that a request was repeated. */
+  /** How often each POST was seen whole, by its id; more than once means that it was repeated. */
   readonly seen: ReadonlyMap<string, number>;
 }
 
@@ -15,7 +15,7 @@ export async function echoUpstream(): Promise<EchoUpstream> {
     request.on('data', (chunk: Buffer) => hash.update(chunk));
     request.on('error', () => undefined);
     request.on('end', () => {
-      seen.set(id, (seen.get(id) ?? 0) + 1);
+      if (request.method === 'POST') seen.set(id, (seen.get(id) ?? 0) + 1);
       response.end(`${id} ${hash.digest('hex')}`);
     });
   });

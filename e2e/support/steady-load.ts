@@ -15,6 +15,8 @@ export interface LoadReport {
   readonly longestGapMs: number;
 }
 
+let loads = 0;
+
 /**
  * Visitors at a steady rate, each with an id of its own that the upstream must give back with the hash of the body.
  * `stop` waits for those under way. The upstream is `echoUpstreamHandler`.
@@ -31,9 +33,10 @@ export function startSteadyLoad(
   let sent = 0;
   let lastGoodMs = performance.now();
   let longestGapMs = 0;
+  const name = `load-${loads++}`;
   const underWay = new Set<Promise<void>>();
   const one = async (): Promise<void> => {
-    const id = `load-${sent++}`;
+    const id = `${name}-${sent++}`;
     const body = Buffer.alloc((sent * 7_919) % 20_000, id);
     const beganMs = performance.now();
     try {
