@@ -1,5 +1,5 @@
-import type { ReadStream, WriteStream } from 'node:tty';
-import type { LocationInput } from './config/locations.ts';
+import { readFileSync } from 'node:fs';
+import { type LocationInput, ownLocation } from './config/locations.ts';
 
 /** What a command sees of the process that it runs in. */
 export interface CliContext extends LocationInput {
@@ -11,5 +11,28 @@ export interface CliContext extends LocationInput {
   onSignal(handler: (signal: 'SIGINT' | 'SIGTERM') => void): () => void;
 }
 
-export type TerminalInput = ReadStream;
-export type TerminalOutput = WriteStream;
+export function processContext(): CliContext {
+  return {
+    ...ownLocation(),
+    version: readVersion(),
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    onSignal: (handler) => {
+      const onInt = (): void => handler('SIGINT');
+      const onTerm = (): void => handler('SIGTERM');
+      process.on('SIGINT', onInt);
+      process.on('SIGTERM', onTerm);
+      return () => {
+        process.off('SIGINT', onInt);
+        process.off('SIGTERM', onTerm);
+      };
+    },
+  };
+}
+
+/** The product has one version, the root package's; the CLI runs from the checkout. */
+function readVersion(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  return /"version":\s*"([^"]+)"/.exec(text)?.[1] ?? '0.0.0';
+}

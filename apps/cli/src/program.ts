@@ -30,7 +30,7 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
       if (error.exitCode === 0) return 0;
       // A command of commands was named alone.
       if (error.code === 'commander.help') {
-        context.stdout.write(namedCommand(program, args).helpInformation());
+        namedCommand(program, args).outputHelp();
         return 0;
       }
       context.stderr.write(`${formatCliError(explainUsageError(error, args), null)}\n`);

@@ -68,6 +68,8 @@ export interface AgentEvents {
   /** An endpoint is over. */
   offline: [endpoint: AgentEndpoint, end: EndpointEnd];
   opened: [endpoint: AgentEndpoint, client: string];
+  /** An upstream took a connection. */
+  dialled: [endpoint: AgentEndpoint, dialMs: number];
   closed: [connection: ConnectionInfo];
   exchange: [exchange: Exchange];
   latency: [ms: number];
@@ -255,7 +257,7 @@ export class Agent extends EventEmitter<AgentEvents> {
       region: session.info.region ?? '',
     });
     this.#setState({ kind: 'online', session: session.info });
-    for (const endpoint of this.#endpoints) void endpoint.bindTo(session);
+    for (const endpoint of this.#endpoints) endpoint.bindTo(session);
     const end = await session.ended;
     this.#sessions.delete(session);
     if (this.#session === session) this.#session = null;
@@ -361,7 +363,7 @@ export class Agent extends EventEmitter<AgentEvents> {
       },
     });
     this.#endpoints.add(endpoint);
-    if (this.#session !== null) void endpoint.bindTo(this.#session);
+    if (this.#session !== null) endpoint.bindTo(this.#session);
     return endpoint.ready;
   }
 
@@ -424,6 +426,7 @@ export class Agent extends EventEmitter<AgentEvents> {
         connected: (ms) => {
           dialMs = ms;
           this.#upstreamMs = ms;
+          this.emit('dialled', endpoint, ms);
           return incoming.reply.connected(ms);
         },
         failed: (failure) => incoming.reply.failed(failure),

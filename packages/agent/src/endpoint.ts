@@ -58,6 +58,7 @@ export class AgentEndpoint {
   #former: { readonly session: AgentSession; readonly id: string } | null = null;
   #wasOnline = false;
   #cancelRetry: (() => void) | null = null;
+  #binding: Promise<void> = Promise.resolve();
 
   constructor(hooks: Hooks) {
     this.#hooks = hooks;
@@ -105,7 +106,11 @@ export class AgentEndpoint {
   }
 
   /** Binds in a new session and goes on trying for as long as that session lives. */
-  async bindTo(session: AgentSession): Promise<void> {
+  bindTo(session: AgentSession): void {
+    this.#binding = this.#bindUntilOnline(session);
+  }
+
+  async #bindUntilOnline(session: AgentSession): Promise<void> {
     const backoff = new Backoff({ ...defaultBackoff, random: this.#hooks.random });
     while (this.#state.kind !== 'over' && !session.isOver) {
       this.#state = { kind: 'binding', session };
@@ -165,6 +170,8 @@ export class AgentEndpoint {
     if (state.kind === 'over') return;
     this.end({ kind: 'closed', error: null });
     if (state.kind === 'online') await state.session.unbind(state.id);
+    // The answer to the bind is on its way; it is given back when it is here, unless that takes too long.
+    if (state.kind === 'binding') await Promise.race([this.#binding, this.#after(answerWaitMs)]);
   }
 
   /** Over, without a word to the server. */
@@ -176,6 +183,10 @@ export class AgentEndpoint {
     this.#cancelRetry?.();
     if (!this.#wasOnline) this.#settle.reject(end.error ?? closedError());
     this.#hooks.onOver(end);
+  }
+
+  #after(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.#hooks.clock.after(delayMs, resolve));
   }
 
   #isBinding(session: AgentSession): boolean {
@@ -207,6 +218,9 @@ export class AgentEndpoint {
     return { ...common, id: memory.id, token: memory.token, proto: memory.proto, opts: memory.opts };
   }
 }
+
+/** How long a closing endpoint waits for the answer to its bind. */
+const answerWaitMs = 2000;
 
 function closedError(): AgentError {
   return new AgentError('closed', 'The endpoint was closed before it was online.');

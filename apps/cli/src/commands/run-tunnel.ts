@@ -153,7 +153,11 @@ async function run(wanted: readonly Wanted[], settings: Settings, context: CliCo
         agent,
         context,
         connectUrl: settings.connectUrl,
-        endpoints: wanted.map(({ name, upstream }) => ({ name: name ?? '', forwardsTo: upstream.text })),
+        endpoints: wanted.map(({ name, proto, upstream }) => ({
+          name: name ?? '',
+          forwardsTo: upstream.text,
+          isHttp: proto === 'http',
+        })),
         onQuit: () => life.stop('SIGINT'),
       });
       closeScreen = () => screen.close();

@@ -33,7 +33,7 @@ export async function editConfig(path: string, edits: readonly Edit[]): Promise<
 }
 
 function freshDocument(): Document {
-  return parseDocument('version: 3\nagent: {}\n', { keepSourceTokens: false });
+  return parseDocument('version: 3\n');
 }
 
 async function checkedDocument(path: string, text: string): Promise<Document> {

@@ -6,10 +6,12 @@ export interface LocationInput {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly platform: NodeJS.Platform;
   readonly home: string;
+  /** Root of the checkout that this runs from. */
+  readonly checkout: string;
 }
 
 export function ownLocation(): LocationInput {
-  return { env: process.env, platform: process.platform, home: homedir() };
+  return { env: process.env, platform: process.platform, home: homedir(), checkout: checkoutRoot() };
 }
 
 /** Where this system keeps a person's configuration of `portico`; `config add-…` writes it unless told otherwise. */
@@ -27,7 +29,7 @@ export function searchPaths(input: LocationInput): string[] {
   const dataDir = input.env.PORTICO_DATA_DIR;
   const paths = [defaultConfigPath(input)];
   if (dataDir !== undefined && dataDir !== '') paths.push(resolve(dataDir, 'agent.yml'));
-  paths.push(join(checkoutRoot(), '.data', 'agent.yml'));
+  paths.push(join(input.checkout, '.data', 'agent.yml'));
   return [...new Set(paths)];
 }
 

@@ -1,0 +1,39 @@
+import type { AgentState, ConnectionFigures, Exchange } from '@portico/agent';
+
+/** Everything that one frame of the screen shows. */
+export interface ScreenView {
+  readonly now: Date;
+  readonly state: AgentState;
+  /** When the next try comes, in ms from now; null unless reconnecting. */
+  readonly retryInMs: number | null;
+  readonly connectUrl: string;
+  readonly agentName: string;
+  readonly version: string;
+  readonly latencyMs: number | null;
+  readonly upstreamMs: number | null;
+  /** Why the latest connection to an upstream failed; null when it worked. */
+  readonly upstreamFailure: string | null;
+  readonly endpoints: readonly EndpointView[];
+  readonly figures: ConnectionFigures;
+  /** Newest first. */
+  readonly exchanges: readonly Exchange[];
+  readonly exchangesTotal: number;
+  readonly filter: string;
+  /** The person is typing into the filter. */
+  readonly isFiltering: boolean;
+  readonly isPaused: boolean;
+  readonly showsKeys: boolean;
+  /** A short answer to a key, e.g. "copied". */
+  readonly notice: string;
+  /** Streams that are being finished; null unless the agent is leaving. */
+  readonly leaving: number | null;
+}
+
+export interface EndpointView {
+  readonly name: string;
+  /** '' before the first bind. */
+  readonly url: string;
+  readonly forwardsTo: string;
+  readonly isHttp: boolean;
+  readonly isOnline: boolean;
+}
