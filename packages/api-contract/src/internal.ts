@@ -215,6 +215,8 @@ export const liveSession = z.object({
   sessionId: id,
   accountId: id,
   credentialId: id,
+  /** What people know the agent by: its host name, if it told one. */
+  agentName: z.string().optional(),
   agentVersion: z.string(),
   os: z.string(),
   arch: z.string(),

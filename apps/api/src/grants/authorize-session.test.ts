@@ -67,6 +67,22 @@ describe('an agent that shows a token', () => {
     expect(await authorize(authtoken)).toMatchObject(refused(300));
   });
 
+  it('that was revoked is shown to its account, once a minute', async () => {
+    const { authtoken, apiKey, accountId, credentialId } = await test.newAccount();
+    await test.call('DELETE', `/credentials/${credentialId}`, { key: apiKey });
+    for (let i = 0; i < 5; i += 1) await authorize(authtoken);
+    const events = () => test.database.queries.lifecycleEvent.findMany({ where: { accountId } });
+    await vi.waitFor(async () => expect(await events()).toHaveLength(1));
+    expect((await events())[0]).toMatchObject({
+      type: 'agent_session_refused.v0',
+      object: { ip: '203.0.113.9', errorCode: 300, credentialId },
+    });
+    expect(JSON.stringify(await events())).not.toContain(authtoken);
+    test.advance(61_000);
+    await authorize(authtoken);
+    await vi.waitFor(async () => expect(await events()).toHaveLength(2));
+  });
+
   it('is told that it is an API key, or the id of one: 207', async () => {
     expect(await authorize(test.first.apiKey)).toMatchObject(refused(207));
     expect(await authorize(newId('ak'))).toMatchObject(refused(207));

@@ -1,9 +1,15 @@
 import type { AuthorizeSessionRequest, AuthorizeSessionResponse, RefusalError } from '@portico/api-contract/internal';
-import { findCredentialOfToken } from '@portico/db';
-import { type ErrorCode, type ErrorDetails, shortened } from '@portico/errors';
+import { type CredentialWithAccount, findCredentialOfToken } from '@portico/db';
+import { type ErrorCode, type ErrorDetails, PorticoError, shortened } from '@portico/errors';
 import type { ApiContext } from '../context.ts';
 import { parseToken } from '../secrets/token.ts';
 import { grantOf } from './grant.ts';
+
+export interface SessionFacts {
+  sessionsOnline(accountId: string): number;
+  /** The token is of an account, and was refused all the same. */
+  onRefused(credential: CredentialWithAccount, error: PorticoError): void;
+}
 
 /**
  * May the holder of this authtoken open a session? 105 no authtoken at all · 207 an API key · 107 nobody has it ·
@@ -12,7 +18,7 @@ import { grantOf } from './grant.ts';
 export async function authorizeSession(
   { database, hasher, lastUses, now }: Pick<ApiContext, 'database' | 'hasher' | 'lastUses' | 'now'>,
   request: AuthorizeSessionRequest,
-  sessionsOnline: (accountId: string) => number,
+  { sessionsOnline, onRefused }: SessionFacts,
 ): Promise<AuthorizeSessionResponse> {
   const { token } = request;
   const parsed = parseToken(token);
@@ -22,11 +28,15 @@ export async function authorizeSession(
   if (credential === null || !hasher.matches(token, credential.tokenHash)) {
     return refused(107, { token: shortened(token) });
   }
-  if (credential.revokedAt !== null) return refused(300, { token: shortened(token) });
   const { account } = credential;
-  if (account.suspendedAt !== null) return refused(205);
+  const refuse = (code: ErrorCode, details: ErrorDetails = {}): AuthorizeSessionResponse => {
+    onRefused(credential, new PorticoError(code, details));
+    return refused(code, details);
+  };
+  if (credential.revokedAt !== null) return refuse(300, { token: shortened(token) });
+  if (account.suspendedAt !== null) return refuse(205);
   const count = sessionsOnline(account.id);
-  if (count >= account.sessionLimit) return refused(108, { limit: account.sessionLimit, count });
+  if (count >= account.sessionLimit) return refuse(108, { limit: account.sessionLimit, count });
   lastUses.noteCredential({ id: credential.id, at: now(), from: request.clientIp });
   return { kind: 'granted', grant: grantOf(credential) };
 }

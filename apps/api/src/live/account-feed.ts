@@ -143,7 +143,7 @@ function endpointView(claim: LiveClaim, traffic: Traffic): LiveEndpoint {
 function sessionView(session: LiveSession): LiveSessionView {
   return {
     id: session.sessionId,
-    agentName: session.clientType || session.userAgent || session.os || 'agent',
+    agentName: session.agentName || session.clientType || session.userAgent || session.os || 'agent',
     agentVersion: session.agentVersion,
     os: session.os,
     arch: session.arch,

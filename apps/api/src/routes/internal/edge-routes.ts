@@ -23,6 +23,7 @@ import { authorizeBind } from '../../binds/authorize-bind.ts';
 import type { ApiContext } from '../../context.ts';
 import { authorizeSession } from '../../grants/authorize-session.ts';
 import { reconcileGrants } from '../../grants/reconcile-grants.ts';
+import { RefusalNotes } from '../../grants/refusal-notes.ts';
 import { signIssuingCa } from '../../keys/sign-issuing-ca.ts';
 import type { LiveState } from '../../live/live-state.ts';
 import type { Traffic } from '../../live/traffic.ts';
@@ -45,6 +46,7 @@ export interface EdgeServices {
 export function edgeRoutes(app: FastifyInstance, context: ApiContext, services: EdgeServices): void {
   const { config, database, keys, changes, now } = context;
   const { live, traffic, registry, streams } = services;
+  const refusals = new RefusalNotes(context, (event) => services.onEvents([event]));
 
   app.post(internalPaths.hello, async (request): Promise<HelloResponse> => {
     const { connectAddress } = readBody(request, helloRequest);
@@ -56,7 +58,10 @@ export function edgeRoutes(app: FastifyInstance, context: ApiContext, services: 
 
   app.post(internalPaths.authorizeSession, (request): Promise<AuthorizeSessionResponse> => {
     const body = readBody(request, authorizeSessionRequest);
-    return authorizeSession(context, body, (accountId) => live.sessionCount(accountId));
+    return authorizeSession(context, body, {
+      sessionsOnline: (accountId) => live.sessionCount(accountId),
+      onRefused: (credential, error) => refusals.note(credential, error, { nodeId: body.nodeId, ip: body.clientIp }),
+    });
   });
 
   app.post(internalPaths.authorizeBind, (request): Promise<AuthorizeBindResponse> => {
