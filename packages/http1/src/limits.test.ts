@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { REQUEST_LIMITS, RESPONSE_LIMITS } from './limits.ts';
+import { ResponseParser } from './response-parser.ts';
 import { feedRequests, feedResponses, splitBySeed, whole } from './testing/feed.ts';
 
 // Limits L1 to L4 and L6 of the reliability page, exact: the limit passes, one more does not.
@@ -212,6 +213,36 @@ describe('limits of answers', () => {
   it('refuses a head of 1 MiB and 1,000 interim heads', () => {
     expect(feedResponses(answer(`X: ${'a'.repeat(1024 * 1024)}`), whole).error?.status).toBe(502);
     expect(feedResponses('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(1000), whole).error?.status).toBe(502);
+  });
+});
+
+describe('limits on a connection that lives on', () => {
+  it('count anew for each request', () => {
+    const extension = `1;${'a'.repeat(4000)}\r\nx\r\n`.repeat(4);
+    const message = chunked(`${extension}0\r\n\r\n`);
+    expect(feedRequests(message.repeat(3), whole, { bodyBytes: 4 })).toMatchObject({
+      error: null,
+      messages: { length: 3 },
+    });
+  });
+
+  it('count anew for each answer', () => {
+    const hints = 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(16);
+    const ended: number[] = [];
+    const parser = new ResponseParser({
+      onInterim() {},
+      onHead() {},
+      onBody() {},
+      onEnd: () => ended.push(1),
+      onError(error) {
+        throw error;
+      },
+    });
+    for (let i = 0; i < 3; i++) {
+      expect(parser.expect('GET')).toBe(true);
+      parser.push(Buffer.from(`${hints}${answer()}`));
+    }
+    expect(ended).toHaveLength(3);
   });
 });
 

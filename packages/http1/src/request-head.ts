@@ -44,7 +44,7 @@ const LF = 0x0a;
 const CR = 0x0d;
 
 /**
- * Reads one head from `bytes[start, end)`. Returns the position after it, or INCOMPLETE; `found` is called with the
+ * Reads one head from `bytes[start, end)`. Returns the position after it, or INCOMPLETE (the caller bounds `end` by `headBytes`); `found` is called with the
  * head before it returns. Throws HttpSyntaxError.
  */
 export function readRequestHead(
@@ -71,7 +71,6 @@ export function readRequestHead(
   const fields: Fields = [];
   const next = readFields(bytes, text, start, at + 2, end, fields, limits, 400, 431);
   if (next === INCOMPLETE) return INCOMPLETE;
-  if (next - start > limits.headBytes) throw new HttpSyntaxError(431, 'head too large');
   found(buildRequestHead(line, fields, limits));
   return next;
 }

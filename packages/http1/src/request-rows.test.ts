@@ -341,6 +341,8 @@ const rows: readonly Row[] = [
       ' 5\r\nhello\r\n0\r\n\r\n',
       '\t5\r\nhello\r\n0\r\n\r\n',
       '\r\n0\r\n\r\n',
+      '\r\n\r\n',
+      ';a\r\n\r\n',
       ';a=b\r\n0\r\n\r\n',
       'g\r\n0\r\n\r\n',
       '5g\r\nhello\r\n0\r\n\r\n',
@@ -369,6 +371,9 @@ const rows: readonly Row[] = [
       '5;a\rb\r\nhello\r\n0\r\n\r\n',
       '5;a="\r\n"\rhello\r\n0\r\n\r\n',
       '5\rhello\r\n0\r\n\r\n',
+      '5\rXhello\r\n0\r\n\r\n',
+      '5;a\rXhello\r\n0\r\n\r\n',
+      '0\rX\r\n',
       '0\n\r\n',
       '0\r\n\n',
       '0\r\nX-T: a\n\r\n',
@@ -907,6 +912,19 @@ describe('requests in', () => {
         expect(recorded.messages[0]?.trailers).toBeNull();
         expect(recorded.error).toMatchObject({ status: 400, phase: 'body' });
       }
+    }
+  });
+
+  it('row 47: empty lines are counted anew before each request', () => {
+    for (const { pieces } of feeds) {
+      expect(feedRequests(`\r\n\r\n${get()}\r\n\r\n${get()}\r\n${get()}`, pieces)).toMatchObject({
+        error: null,
+        messages: { length: 3 },
+      });
+      expect(feedRequests(`${get()}\r\n\r\n\r\n${get()}`, pieces)).toMatchObject({
+        error: { status: 400 },
+        messages: { length: 1 },
+      });
     }
   });
 

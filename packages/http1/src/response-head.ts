@@ -54,7 +54,6 @@ export function readResponseHead(
   const fields: Fields = [];
   const next = readFields(bytes, text, start, at + 2, end, fields, limits, 502, 502);
   if (next === INCOMPLETE) return INCOMPLETE;
-  if (next - start > limits.headBytes) throw new HttpSyntaxError(502, 'response head too large');
   found(buildResponseHead(line, fields, requestMethod));
   return next;
 }
