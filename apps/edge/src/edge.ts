@@ -117,17 +117,6 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
       void bindings.recheck((_endpoint, session) => session.grant.credentialId === grant.credentialId);
     },
   });
-  const link = new ControlLink({
-    client,
-    identity: { nodeId, epoch, version },
-    keys,
-    grants,
-    log: part('control'),
-    reconcileMs: limits.reconcileMs,
-    onChange: (change) => applyChange(change, sessions, bindings),
-    onUp: () => void bindings.recheckUnchecked(),
-  });
-
   // The visitor side.
   const router = new Router();
   const trusted = new BlockList();
@@ -206,6 +195,9 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
     log: part('tls'),
   });
 
+  const admin =
+    config.adminPort === null ? null : new AdminListener({ metrics, isReady: () => keys.ready && !draining });
+
   // Ports first: a port that is taken must end the start before anything else has begun.
   const opened: { close(): Promise<void> }[] = [];
   const ports = { http: 0, https: 0, connect: 0, admin: null as number | null };
@@ -216,6 +208,7 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
     opened.push(https);
     ports.connect = await agentListener.listen(config.ports.connect, config.bindAddress);
     opened.push(agentListener);
+    if (admin !== null && config.adminPort !== null) ports.admin = await admin.listen(config.adminPort);
   } catch (error) {
     watchdog.close();
     descriptors.close();
@@ -226,11 +219,19 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
     await Promise.all([registry.close(), usage.close(), events.close()]);
     throw error;
   }
-  const admin =
-    config.adminPort === null ? null : new AdminListener({ metrics, isReady: () => keys.ready && !draining });
-  if (admin !== null && config.adminPort !== null) ports.admin = await admin.listen(config.adminPort);
 
   // The agent side.
+  const connectAddress = `${connectName(config)}:${ports.connect}`;
+  const link = new ControlLink({
+    client,
+    identity: { nodeId, epoch, version, connectAddress },
+    keys,
+    grants,
+    log: part('control'),
+    reconcileMs: limits.reconcileMs,
+    onChange: (change) => applyChange(change, sessions, bindings),
+    onUp: () => void bindings.recheckUnchecked(),
+  });
   const publicHttps = config.publicPorts.https ?? ports.https;
   const bindings = new Bindings({
     client,
@@ -315,6 +316,8 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
       connectCertificate.useIssuer(issuer, root);
     },
   });
+  const showNode = (): void => live.putNode({ epoch, version, connectAddress, draining });
+  showNode();
   link.start();
   issuing.start();
   log.info({ nodeId, epoch, ports }, 'listening');
@@ -348,6 +351,7 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
   const drain = (): Promise<void> => {
     drained ??= (async () => {
       draining = true;
+      showNode();
       log.info({ connections: admission.open, sessions: sessions.size }, 'draining');
       agentListener.stopAccepting();
       http.drain();
@@ -397,6 +401,13 @@ function sameOwner(router: Router, serverName: string, hostname: string): boolea
   const one = router.findHttp('https', serverName);
   const other = router.findHttp('https', hostname);
   return one !== null && other !== null && one.accountId === other.accountId;
+}
+
+/** What people should dial: the first configured name, else what the certificate covers and resolves. */
+function connectName({ connectNames, bindAddress, baseDomain }: EdgeConfig): string {
+  const [first] = connectNames;
+  if (first !== undefined) return first.includes(':') ? `[${first}]` : first;
+  return bindAddress === '::1' || bindAddress.startsWith('127.') ? 'localhost' : `connect.${baseDomain}`;
 }
 
 function exemptAddresses(trustedProxies: readonly string[]): BlockList {

@@ -4,13 +4,23 @@ import type { KeyRing } from '../session/key-ring.ts';
 import { Backoff, pause } from './backoff.ts';
 import type { Grants } from './grants.ts';
 
+/** How an edge introduces itself to the API. */
+export interface EdgeIdentity {
+  readonly nodeId: string;
+  /** Random, anew at each start. */
+  readonly epoch: string;
+  readonly version: string;
+  /** `host:port` where agents dial in, as people should write it. */
+  readonly connectAddress: string;
+}
+
 /**
  * The standing line to the API: says hello, takes the signing keys, listens to changes, and reconciles the grants
  * on every (re)connect and every `reconcileMs`. Comes back by itself for as long as it is open.
  */
 export class ControlLink {
   readonly #client: InternalClient;
-  readonly #identity: { nodeId: string; epoch: string; version: string };
+  readonly #identity: EdgeIdentity;
   readonly #keys: KeyRing;
   readonly #grants: Grants;
   readonly #log: Logger;
@@ -20,18 +30,21 @@ export class ControlLink {
   readonly #closing = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | null = null;
+  #reconciling: Promise<void> | null = null;
+  #again = false;
+  #isStreamOpen = false;
   #up = false;
 
   constructor(options: {
     client: InternalClient;
-    identity: { nodeId: string; epoch: string; version: string };
+    identity: EdgeIdentity;
     keys: KeyRing;
     grants: Grants;
     log: Logger;
     reconcileMs: number;
     /** Changes that concern sessions and domains; grants and keys are dealt with here. */
     onChange: (change: Change) => void;
-    /** The stream is open and the grants are reconciled. */
+    /** The grants were just reconciled: the API and its database answer. */
     onUp: () => void;
   }) {
     this.#client = options.client;
@@ -50,7 +63,7 @@ export class ControlLink {
     this.#timer.unref();
   }
 
-  /** Whether the changes stream stands: the API is there and nothing is missed. */
+  /** Whether the changes stream stands and the grants are the API's own: it is there and nothing is missed. */
   get up(): boolean {
     return this.#up;
   }
@@ -59,6 +72,7 @@ export class ControlLink {
     this.#closing.abort();
     if (this.#timer !== null) clearInterval(this.#timer);
     await this.#running;
+    await this.#reconciling;
   }
 
   async #run(): Promise<void> {
@@ -74,13 +88,15 @@ export class ControlLink {
         const opened = () => {
           lastFault = '';
           backoff.reset();
-          void this.#cameUp();
+          this.#isStreamOpen = true;
+          void this.#reconcile();
         };
         for await (const change of this.#client.changes({ nodeId, epoch, signal, onOpen: opened })) this.#apply(change);
         if (!signal.aborted) lastFault = this.#report(lastFault, 'the API closed the changes stream');
       } catch (error) {
         lastFault = this.#report(lastFault, error instanceof Error ? error.message : String(error));
       }
+      this.#isStreamOpen = false;
       this.#up = false;
       await pause(backoff.nextMs(), signal);
     }
@@ -92,22 +108,37 @@ export class ControlLink {
     return fault;
   }
 
-  async #cameUp(): Promise<void> {
-    if (!(await this.#reconcile())) return;
-    this.#up = true;
-    this.#log.info('connected to the API');
-    this.#onUp();
+  /**
+   * Brings the grants up to date, and tries again while the API (or its database) cannot. Until it worked the API
+   * counts as away: what is allowed meanwhile on the word of a token is asked for afterwards.
+   */
+  #reconcile(): Promise<void> {
+    this.#again = true;
+    this.#reconciling ??= this.#reconcileUntilDone().finally(() => {
+      this.#reconciling = null;
+    });
+    return this.#reconciling;
   }
 
-  async #reconcile(): Promise<boolean> {
-    if (this.#closing.signal.aborted) return false;
-    try {
-      await this.#grants.reconcile();
-      return true;
-    } catch (error) {
-      if (!(error instanceof InternalApiError)) throw error;
-      this.#log.debug({ err: error }, 'reconciling the grants failed');
-      return false;
+  async #reconcileUntilDone(): Promise<void> {
+    const { signal } = this.#closing;
+    const backoff = new Backoff();
+    while (this.#isStreamOpen && !signal.aborted && this.#again) {
+      // What changes while the question is on its way is asked for again.
+      this.#again = false;
+      try {
+        await this.#grants.reconcile();
+        if (!this.#isStreamOpen) return;
+        if (!this.#up) this.#log.info('connected to the API');
+        this.#up = true;
+        this.#onUp();
+      } catch (error) {
+        if (!(error instanceof InternalApiError)) throw error;
+        this.#up = false;
+        this.#again = true;
+        this.#log.debug({ err: error }, 'reconciling the grants failed');
+        await pause(backoff.nextMs(), signal);
+      }
     }
   }
 

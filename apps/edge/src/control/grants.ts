@@ -35,6 +35,8 @@ export class Grants {
   readonly #log: Logger;
   /** By token hash, least recently used first. */
   readonly #kept = new Map<string, Kept>();
+  /** When credentials were revoked, monotonic; oldest first. */
+  readonly #revoked = new Map<string, number>();
   readonly #asking = new Map<string, Promise<Authorization>>();
   readonly #onGone: (credentialId: string) => void;
   readonly #onChanged: (grant: Grant) => void;
@@ -111,8 +113,19 @@ export class Grants {
 
   /** Forgets the credential's grants and says so, whether or not there were any. */
   revoke(credentialId: string): void {
+    this.#revoked.delete(credentialId);
+    this.#revoked.set(credentialId, this.#nowMs());
+    for (const oldest of this.#revoked.keys()) {
+      if (this.#revoked.size <= GRANTS_MAX) break;
+      this.#revoked.delete(oldest);
+    }
     for (const [hash, { grant }] of this.#kept) if (grant.credentialId === credentialId) this.#kept.delete(hash);
     this.#onGone(credentialId);
+  }
+
+  /** Whether it was revoked since then (monotonic): an answer that was on its way meanwhile is void. */
+  isRevokedSince(credentialId: string, sinceMs: number): boolean {
+    return (this.#revoked.get(credentialId) ?? Number.NEGATIVE_INFINITY) >= sinceMs;
   }
 
   get size(): number {
@@ -132,10 +145,13 @@ export class Grants {
   #ask(tokenHash: string, request: { token: string; clientIp: string; agent: AgentFacts }): Promise<Authorization> {
     const running = this.#asking.get(tokenHash);
     if (running !== undefined) return running;
+    const askedAtMs = this.#nowMs();
     const asked = this.#client
       .authorizeSession({ nodeId: this.#nodeId, ...request })
       .then((answer): Authorization => {
-        if (answer.kind === 'granted') this.#keep(tokenHash, answer.grant);
+        if (answer.kind === 'refused') return answer;
+        const { credentialId } = answer.grant;
+        if (!this.isRevokedSince(credentialId, askedAtMs)) this.#keep(tokenHash, answer.grant);
         return answer;
       })
       .finally(() => this.#asking.delete(tokenHash));

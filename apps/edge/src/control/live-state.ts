@@ -69,6 +69,11 @@ export class LiveState {
     this.#onLost = options.onLost;
   }
 
+  /** Shows this edge itself; never waits. */
+  putNode(facts: { epoch: string; version: string; connectAddress: string; draining: boolean }): void {
+    this.#want(`nodes/${this.#nodeId}`, JSON.stringify({ nodeId: this.#nodeId, kind: 'edge', ...facts }), false);
+  }
+
   /** Shows a session; never waits. */
   putSession(session: LiveSession): void {
     this.#want(`sessions/${session.sessionId}`, JSON.stringify(session), false);

@@ -256,6 +256,7 @@ export class AgentConnection {
       clientType: request.clientType.slice(0, 256),
       userAgent: request.userAgent.slice(0, 1_024),
     };
+    const askedAtMs = performance.now();
     const answer = await grants.authorize({ token: request.token, clientIp: this.#ip, agent }, signal);
     if (answer.kind === 'refused') {
       if (BAD_TOKEN.has(answer.error.code)) limiter.failed(this.#ip);
@@ -264,6 +265,9 @@ export class AgentConnection {
     const { grant } = answer;
     await keys.whenReady(signal);
     signal.throwIfAborted();
+    if (grants.isRevokedSince(grant.credentialId, askedAtMs)) {
+      throw new PorticoError(300, { token: shortened(request.token) });
+    }
     // Without its cookie a client id is only a claim: the agent gets a new one and never hears of it.
     const comesBack = request.clientId !== '' && tokens.isCookie(request.cookie, request.clientId, grant.account.id);
     const clientId = comesBack ? request.clientId : tokens.newOpaqueId();
