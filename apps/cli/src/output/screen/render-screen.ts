@@ -63,9 +63,11 @@ function path(view: ScreenView, options: RenderOptions): string[] {
 
   const cell = (hop: Hop, text: string, i: number): string => {
     const mark = hop === 'works' ? paint(i === 0 ? 'plain' : 'good', glyphs.column) : paint('quiet', glyphs.hollow);
-    const room = (i === 3 ? columns - 3 * width : width) - 3;
-    const shown = cut(text, room, options);
-    return `${mark} ${hop === 'works' ? shown : paint('quiet', shown)}${' '.repeat(Math.max(0, room + 1 - stringWidth(shown)))}`;
+    const room = i === 3 ? columns - 3 * width - 2 : width - 3;
+    // The port says more than the name that every machine has.
+    const shown = cut(stringWidth(text) > room ? text.replace(/^localhost(?=:)/, '') : text, room, options);
+    const gap = i === 3 ? '' : ' '.repeat(Math.max(0, room + 1 - stringWidth(shown)));
+    return `${mark} ${hop === 'works' ? shown : paint('quiet', shown)}${gap}`;
   };
   const names = ['Visitors', 'Edge', 'Agent', 'Upstream'];
   const rows = [lintel, hops.map((hop, i) => cell(hop, names[i] ?? '', i)).join('')];

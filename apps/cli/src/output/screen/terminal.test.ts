@@ -1,0 +1,264 @@
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { type IPty, spawn } from '@lydell/node-pty';
+import { ConnectServer, deadPort, portOf } from '@portico/agent/testing';
+import xterm from '@xterm/headless';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CliHome, mainPath } from '../../testing/cli-process.util.ts';
+
+const cleanups: (() => Promise<unknown> | unknown)[] = [];
+let home: CliHome;
+let server: ConnectServer;
+
+beforeEach(async () => {
+  home = await CliHome.make();
+  cleanups.push(() => home.remove());
+  server = await ConnectServer.start();
+  cleanups.push(() => server.close());
+  await writeFile(join(home.path, 'ca.pem'), server.caPem);
+  await writeFile(
+    join(home.path, 'agent.yml'),
+    `version: 3\nagent: {authtoken: tok, connect_url: "${server.connectUrl}", connect_cas: ca.pem}\n`,
+  );
+});
+
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).reverse()) await clean();
+});
+
+/** A person at a terminal: what the process writes is drawn by a real terminal emulator. */
+class Person {
+  readonly exited: Promise<number>;
+  raw = '';
+  readonly #pty: IPty;
+  readonly #terminal: InstanceType<typeof xterm.Terminal>;
+  readonly #looks = new Set<() => void>();
+
+  constructor(args: readonly string[], columns: number, rows: number, env: Record<string, string> = {}) {
+    this.#terminal = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true });
+    this.#pty = spawn(process.execPath, [mainPath, ...args, '--config', join(home.path, 'agent.yml')], {
+      name: env.TERM ?? 'xterm-256color',
+      cols: columns,
+      rows,
+      env: home.env(env),
+    });
+    this.#pty.onData((data) => {
+      this.raw += data;
+      this.#terminal.write(data, () => {
+        for (const look of [...this.#looks]) look();
+      });
+    });
+    let isOver = false;
+    this.exited = new Promise((resolve) =>
+      this.#pty.onExit(({ exitCode }) => {
+        isOver = true;
+        resolve(exitCode);
+      }),
+    );
+    cleanups.push(() => {
+      if (!isOver) this.#pty.kill('SIGKILL');
+      this.#terminal.dispose();
+    });
+  }
+
+  get lines(): string[] {
+    const { active } = this.#terminal.buffer;
+    return Array.from(
+      { length: this.#terminal.rows },
+      (_, row) => active.getLine(active.viewportY + row)?.translateToString(true) ?? '',
+    );
+  }
+
+  get isOnSecondScreen(): boolean {
+    return this.#terminal.buffer.active.type === 'alternate';
+  }
+
+  type(keys: string): void {
+    this.#pty.write(keys);
+  }
+
+  resize(columns: number, rows: number): void {
+    this.#terminal.resize(columns, rows);
+    this.#pty.resize(columns, rows);
+  }
+
+  /** Resolves with the screen when a line of it matches. */
+  sees(pattern: RegExp, timeoutMs = 15_000): Promise<string[]> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#looks.delete(look);
+        reject(new Error(`no ${pattern} on the screen:\n${this.lines.join('\n')}`));
+      }, timeoutMs);
+      const look = (): void => {
+        const { lines } = this;
+        if (!lines.some((line) => pattern.test(line))) return;
+        clearTimeout(timer);
+        this.#looks.delete(look);
+        resolve(lines);
+      };
+      this.#looks.add(look);
+      look();
+    });
+  }
+}
+
+async function app(): Promise<string> {
+  const http = createServer((request, response) => {
+    response.statusCode = request.url === '/missing' ? 404 : 200;
+    response.end('x');
+  });
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  cleanups.push(() => http.close());
+  return String(portOf(http.address()));
+}
+
+describe('a terminal of 100 columns', () => {
+  it('shows the tunnel, its requests as they come, and is given back at Ctrl-C', async () => {
+    const port = await app();
+    const person = new Person(['http', port, '--subdomain', 'demo'], 100, 30);
+    const lines = await person.sees(/https:\/\/demo\.portico\.test -> http:\/\/localhost:\d+/);
+    expect(person.isOnSecondScreen).toBe(true);
+    expect(lines[0]).toMatch(/^portico {77}\(Ctrl\+C to quit\)$/);
+    expect(lines[2]).toBe('━'.repeat(100));
+    expect(lines[3]).toMatch(/^┃ Visitors\s+┃ Edge\s+┃ Agent\s+┃ Upstream$/);
+    expect(lines).toContain('Session Status                online');
+    expect(lines).toContain('Account                       Harbour Labs (Plan: self-hosted)');
+    expect(lines).toContain('Region                        test-1');
+
+    const session = await server.until(() => server.live);
+    const visitor = session.visit({ first: 'GET /first HTTP/1.1\r\nhost: a\r\n\r\n' });
+    await person.sees(/^\d\d:\d\d:\d\d\.\d{3} {2}GET {5}\/first\s+200 OK\s+\d+ ms$/);
+    // The next request on the same connection, then one that is upgraded and stays.
+    visitor.write('GET /missing HTTP/1.1\r\nhost: a\r\n\r\n');
+    const two = await person.sees(/GET {5}\/missing\s+404 Not Found\s+\d+ ms$/);
+    const rows = two.filter((line) => /^\d\d:\d\d:/.test(line));
+    expect(rows[0]).toContain('/missing');
+    expect(rows[1]).toContain('/first');
+    await person.sees(/HTTP Requests\s+last 2 of 2$/);
+    await person.sees(/^ {30}1 {8}1 {8}0\.\d\d/);
+
+    person.type('\u0003');
+    expect(await person.exited).toBe(0);
+    expect(session.unbound).toHaveLength(1);
+    expect(person.isOnSecondScreen).toBe(false);
+    expect(person.raw).toMatch(/\u001b\[\?25h\u001b\[\?1049l$/);
+  });
+
+  it('shows the reason and the countdown while the server is away, and the same URL after', async () => {
+    const person = new Person(['http', await app(), '--subdomain', 'demo'], 100, 30);
+    await person.sees(/demo\.portico\.test ->/);
+    const port = await server.down();
+    const lines = await person.sees(/reconnecting, try [2-9] (in \d+ s|now)/);
+    expect(lines.join('\n')).toContain('refuses connections');
+    expect(lines.join('\n')).toContain('https://demo.portico.test -> http://localhost');
+    expect(lines.join('\n')).toContain('(kept for you)');
+    expect(lines[2]).toMatch(/^╌+ ✕ ╌+━+$/);
+    await server.listen(port);
+    await person.sees(/^Session Status\s+online$/);
+    person.type('\u0003');
+    expect(await person.exited).toBe(0);
+  });
+
+  it('shows an upstream that refuses as the broken hop, until it answers', async () => {
+    const port = await deadPort();
+    const person = new Person(['http', String(port)], 100, 30);
+    await person.sees(/Session Status\s+online/);
+    const session = await server.until(() => (server.live?.binds.size === 1 ? server.live : null));
+    session.visit({ first: 'GET /x HTTP/1.1\r\nhost: a\r\n\r\n' });
+    const lines = await person.sees(new RegExp(`^! localhost:${port} refuses connections\\.`));
+    expect(lines[2]).toMatch(/^━+ ✕ ━+╌+$/);
+    expect(lines.join('\n')).toMatch(/GET {5}\/x\s+502 upstream refused/);
+    const http = createServer((_request, response) => response.end('x'));
+    await new Promise<void>((resolve) => http.listen(port, '127.0.0.1', resolve));
+    cleanups.push(() => http.close());
+    session.visit({ first: 'GET /y HTTP/1.1\r\nhost: a\r\n\r\n' });
+    await person.sees(/GET {5}\/y\s+200 OK/);
+    await person.sees(/^━{100}$/);
+    person.type('\u0003');
+    expect(await person.exited).toBe(0);
+  });
+
+  it('filters, pauses and copies by keys', async () => {
+    const person = new Person(['http', await app(), '--subdomain', 'demo'], 100, 30);
+    await person.sees(/demo\.portico\.test ->/);
+    const session = await server.until(() => server.live);
+    for (const path of ['/apple', '/pear', '/missing'])
+      session.visit({ first: `GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n` });
+    await person.sees(/last 3 of 3/);
+    person.type('/');
+    person.type('404');
+    await person.sees(/^\/404_$/);
+    await person.sees(/last 1 of 3/);
+    person.type('\r');
+    person.type('\u001b');
+    await person.sees(/last 3 of 3/);
+    person.type('p');
+    await person.sees(/paused/);
+    session.visit({ first: 'GET /plum HTTP/1.1\r\nhost: a\r\n\r\n' });
+    await person.sees(/of 4$/);
+    expect(person.lines.join('\n')).not.toContain('/plum');
+    person.type('p');
+    await person.sees(/\/plum/);
+    person.type('c');
+    await person.sees(/sent to the clipboard/);
+    expect(person.raw).toContain(`\u001b]52;c;${Buffer.from('https://demo.portico.test').toString('base64')}\u0007`);
+    person.type('?');
+    await person.sees(/filter the requests/);
+    person.type('\u0003');
+    expect(await person.exited).toBe(0);
+  });
+});
+
+describe('a narrow terminal', () => {
+  it('of 60 columns has short labels, and follows when it is made wider', async () => {
+    const person = new Person(['http', await app(), '--subdomain', 'demo'], 60, 24);
+    const lines = await person.sees(/https:\/\/demo\.portico\.test/);
+    expect(lines[0]).toMatch(/^portico {41}Ctrl\+C quits$/);
+    expect(lines[1]).toBe('━'.repeat(60));
+    expect(lines).toContain('Session Status  online');
+    server.live?.visit({ first: 'GET /narrow HTTP/1.1\r\nhost: a\r\n\r\n' });
+    await person.sees(/^\d\d:\d\d:\d\d {2}GET {3}\/narrow\s+200\s+\d+ ms$/);
+    person.resize(100, 30);
+    await person.sees(/^Session Status {16}online$/);
+    await person.sees(/^━{100}$/);
+    person.resize(40, 12);
+    await person.sees(/^Session Status {2}online$/);
+    expect(person.lines.join('\n')).not.toContain('Visitors');
+    person.type('\u0003');
+    expect(await person.exited).toBe(0);
+  });
+});
+
+describe('a terminal that can or wants less', () => {
+  it('gets no colours with NO_COLOR, and ASCII without UTF-8', async () => {
+    const person = new Person(['http', await app()], 100, 30, { NO_COLOR: '1', LANG: 'C' });
+    const lines = await person.sees(/Session Status\s+online/);
+    expect(lines[2]).toBe('='.repeat(100));
+    expect(person.raw).not.toMatch(/\u001b\[[0-9;]*m/);
+    person.type('\u0003');
+    expect(await person.exited).toBe(0);
+  });
+
+  it('gets plain log lines when it is dumb, or when it asks for them', async () => {
+    for (const [args, env] of [
+      [[], { TERM: 'dumb' }],
+      [['--log', 'stdout', '--log-format', 'logfmt'], {}],
+    ] as const) {
+      const person = new Person(['http', '80', '--subdomain', 'demo', ...args], 200, 24, env);
+      await person.sees(/started tunnel.* url=https:\/\/demo\.portico\.test/);
+      expect(person.isOnSecondScreen).toBe(false);
+      person.type('\u0003');
+      expect(await person.exited).toBe(0);
+    }
+  });
+
+  it('is given back before an error is shown', async () => {
+    server.behaviour.refuseAuth = () => 'This token is unknown.\n\nERR_NGROK_107\n';
+    const person = new Person(['http', '80'], 100, 30);
+    expect(await person.exited).toBe(1);
+    await person.sees(/^ERROR: {2}This token is unknown\.$/);
+    await person.sees(/^ERROR: {2}ERR_NGROK_107$/);
+    expect(person.isOnSecondScreen).toBe(false);
+  });
+});
