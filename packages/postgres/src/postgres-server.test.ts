@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, chown, cp, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
@@ -6,8 +6,9 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { findBinaries } from './binaries.ts';
 import { type EmbeddedPostgresOptions, type RunningPostgres, startPostgres } from './postgres-server.ts';
 import { PostgresStartError } from './postgres-start-error.ts';
@@ -19,10 +20,20 @@ import { takeStartLock } from './start-lock.ts';
 const isRoot = process.getuid?.() === 0;
 const NOBODY = 65_534;
 
+/** A data directory that was used once: a copy of it saves a test the making of the cluster. */
+let seed: string;
 let folder: string;
 let dataDir: string;
 const servers: RunningPostgres[] = [];
 const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  seed = await mkdtemp(join(tmpdir(), 'portico-postgres-'));
+  dataDir = seed;
+  await (await start()).stop();
+});
+
+afterAll(() => rm(seed, { recursive: true, force: true }));
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'portico-postgres-'));
@@ -49,8 +60,14 @@ async function start(options: Partial<EmbeddedPostgresOptions> = {}): Promise<Ru
   return server;
 }
 
+/** For tests of a later start. */
+async function useSeed(): Promise<void> {
+  await promisify(execFile)('cp', ['-a', '--reflink=auto', seed, dataDir]);
+}
+
 describe('a started Postgres', () => {
   it('serves the database portico to whoever has its password, on loopback only', async () => {
+    await useSeed();
     const server = await start();
     expect(server.attached).toBe(false);
     expect(await query(server.url, 'SELECT current_database() AS name')).toEqual([{ name: 'portico' }]);
@@ -83,6 +100,7 @@ describe('a started Postgres', () => {
   });
 
   it('has ended when stop returns, and has its data when it is started again', async () => {
+    await useSeed();
     const first = await start();
     await query(first.url, 'CREATE TABLE thing AS SELECT 7 AS id');
     // An open connection does not hold it up.
@@ -100,6 +118,7 @@ describe('a started Postgres', () => {
   });
 
   it('is not ended by Ctrl-C at the terminal of its starter', async () => {
+    await useSeed();
     const child = await startInProcess(dataDir, { detached: true });
     process.kill(-(child.process.pid ?? 0), 'SIGINT');
     await once(child.process, 'exit');
@@ -108,6 +127,7 @@ describe('a started Postgres', () => {
   });
 
   it('says when it ended by itself, and recovers what was committed', async () => {
+    await useSeed();
     const server = await start();
     await query(server.url, 'CREATE TABLE thing AS SELECT 7 AS id');
     process.kill(server.pid, 'SIGKILL');
@@ -120,6 +140,7 @@ describe('a started Postgres', () => {
 
 describe('a start', () => {
   it('attaches to the server whose starter was killed', async () => {
+    await useSeed();
     const child = await startInProcess(dataDir);
     await query(child.url, 'CREATE TABLE thing AS SELECT 7 AS id');
     child.process.kill('SIGKILL');
@@ -141,6 +162,7 @@ describe('a start', () => {
   });
 
   it('is not fooled by a stale lock file whose number belongs to somebody else by now', async () => {
+    await useSeed();
     const server = await start();
     const file = join(dataDir, 'cluster', 'postmaster.pid');
     const lines = (await readFile(file, 'utf8')).split('\n');
@@ -222,6 +244,7 @@ describe.runIf(isRoot)('a start by root where user namespaces are forbidden', ()
   });
 
   it('takes a cluster along that was made in place', async () => {
+    await useSeed();
     const before = await start();
     await query(before.url, 'CREATE TABLE thing AS SELECT 7 AS id');
     await before.stop();
@@ -248,6 +271,7 @@ describe.runIf(isRoot)('a start by root where user namespaces are forbidden', ()
 
 describe('a start that cannot be', () => {
   it('names the port that is taken', async () => {
+    await useSeed();
     const { server, port } = await occupyPort();
     await expect(start({ port })).rejects.toMatchObject({
       fault: 'port-taken',
@@ -275,18 +299,19 @@ describe('a start that cannot be', () => {
   });
 
   it('does not touch a cluster of another version', async () => {
-    await (await start()).stop();
+    await useSeed();
     await writeFile(join(dataDir, 'cluster', 'PG_VERSION'), '17\n');
     await expect(start()).rejects.toMatchObject({ fault: 'wrong-version' });
   });
 
   it('shows what Postgres said', async () => {
+    await useSeed();
     await expect(start({ settings: { shared_buffers: 'much' } })).rejects.toThrow('invalid value for parameter');
     expect(await processesIn(join(dataDir, 'cluster'))).toEqual([]);
   });
 
   it('is told from the loss of the password', async () => {
-    await (await start()).stop();
+    await useSeed();
     await rm(join(dataDir, 'password'));
     await expect(start()).rejects.toThrow('password of the database is lost');
   });
@@ -333,6 +358,7 @@ describe('a test run', () => {
 
 describe('a test run with DATABASE_URL', () => {
   it('makes its databases there and takes them away again', async () => {
+    await useSeed();
     const server = await start();
     const names = () => query(server.url, "SELECT datname FROM pg_database WHERE datname LIKE 'portico_test_%'");
     const child = spawn(process.execPath, [fileURLToPath(new URL('./testing/test-run.ts', import.meta.url))], {
