@@ -6,7 +6,7 @@ import { DEMO, type EdgeUnderTest } from './edge.util.ts';
 /** A visitor that writes what it likes and keeps all that comes back. */
 export class RawVisitor {
   readonly socket: Socket;
-  #received = Buffer.alloc(0);
+  #received: Buffer = Buffer.alloc(0);
   #ended = false;
   #closed = false;
   readonly #waiters: (() => void)[] = [];
@@ -37,14 +37,8 @@ export class RawVisitor {
       await once(socket, 'connect');
       return new RawVisitor(socket);
     }
-    const socket = connectTls({
-      port: edge.httpsPort,
-      host: '127.0.0.1',
-      servername: serverName,
-      ca: edge.rootPem,
-      ALPNProtocols: ['http/1.1'],
-      allowHalfOpen: true,
-    });
+    const raw = connect({ port: edge.httpsPort, host: '127.0.0.1', allowHalfOpen: true });
+    const socket = connectTls({ socket: raw, servername: serverName, ca: edge.rootPem, ALPNProtocols: ['http/1.1'] });
     socket.setNoDelay(true);
     await once(socket, 'secureConnect');
     return new RawVisitor(socket);

@@ -56,7 +56,7 @@ export class RecordingUpstream {
 
   #serve(socket: Socket): void {
     this.sockets.add(socket);
-    let bytes = Buffer.alloc(0);
+    let bytes: Buffer = Buffer.alloc(0);
     let request: RecordedRequest | null = null;
     let left: number | 'chunks' = 0;
     const changed = (): void => {
