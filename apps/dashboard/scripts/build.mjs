@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { firstLoad, firstLoadBytesMax } from './first-load.mjs';
+import { firstLoad, firstLoadBytesMax } from './first-load.ts';
 import { prepare } from './prepare.mjs';
 
 const app = join(import.meta.dirname, '..');

@@ -11,7 +11,7 @@ export const pointMs = 2000;
 
 const windowMs = seriesPoints * pointMs;
 const rateWindowMs = 10_000;
-const freshMs = 2000;
+const freshMs = 3000;
 /** Counters come in steps; a step is spread over at most this much time before it. */
 const spreadMsMax = 5000;
 /** Samples closer together than this replace one another, which bounds what is kept. */

@@ -64,9 +64,13 @@ export function SignInForm({ next, initialProblem }: SignInFormProps) {
           maxLength={320}
           aria-invalid={faults.email !== null}
           aria-describedby={faults.email ? 'email-fault' : undefined}
-          onBlur={(event) =>
-            event.target.value && setFaults((now) => ({ ...now, email: emailFault(event.target.value) }))
-          }
+          onBlur={(event) => {
+            // Not on the way to the button: a line that appears would move it away under the pointer.
+            if (event.target.value === '' || event.relatedTarget instanceof HTMLButtonElement) return;
+            const fault = emailFault(event.target.value);
+            setFaults((now) => ({ ...now, email: fault }));
+          }}
+          onChange={() => setFaults((now) => (now.email === null ? now : { ...now, email: null }))}
           className={fieldLook(faults.email !== null)}
         />
       </Field>
@@ -81,6 +85,7 @@ export function SignInForm({ next, initialProblem }: SignInFormProps) {
           maxLength={1024}
           aria-invalid={faults.password !== null || problem?.kind === 'wrong'}
           aria-describedby={faults.password ? 'password-fault' : 'problem'}
+          onChange={() => setFaults((now) => (now.password === null ? now : { ...now, password: null }))}
           className={fieldLook(faults.password !== null || problem?.kind === 'wrong')}
         />
       </Field>

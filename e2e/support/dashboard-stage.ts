@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type DevEnv, type DevEnvOptions, startDevEnv } from '@portico/dev-env';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { launchBrowser } from './browser.ts';
+import { type DashboardProcess, startDashboard } from './dashboard.ts';
+import { type Gate, openGate } from './gate.ts';
+
+/** Edge, API, the built dashboard and a browser; the network between dashboard and API can be cut. */
+export interface Stage {
+  readonly env: DevEnv;
+  readonly dashboard: DashboardProcess;
+  readonly gate: Gate;
+  readonly browser: Browser;
+  /** A page of its own context, with everything that went wrong in it. */
+  page(options?: BrowserContextOptions): Promise<WatchedPage>;
+  /** The same, signed in as the first account and on its endpoints. */
+  signedIn(options?: BrowserContextOptions): Promise<WatchedPage>;
+  close(): Promise<void>;
+}
+
+export interface WatchedPage {
+  readonly page: Page;
+  /** Uncaught errors, dialogs and breaches of the content security policy. */
+  readonly faults: readonly string[];
+}
+
+export async function openStage(options: DevEnvOptions = {}): Promise<Stage> {
+  const env = await startDevEnv({ ...options, edgeLimits: { usageReportMs: 200, ...options.edgeLimits } });
+  const gate = await openGate(env.api.internalUrl);
+  const credential = readFileSync(join(dirname(env.caFile), 'node-dashboard.credential'), 'utf8').trim();
+  const dashboard = await startDashboard({ internalUrl: gate.url, credential });
+  const browser = await launchBrowser();
+
+  const open = async (contextOptions: BrowserContextOptions = {}): Promise<WatchedPage> => {
+    const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...contextOptions });
+    context.setDefaultTimeout(20_000);
+    const page = await context.newPage();
+    const faults: string[] = [];
+    page.on('pageerror', (error) => faults.push(`error: ${error.message}`));
+    page.on('dialog', (dialog) => {
+      faults.push(`dialog: ${dialog.message()}`);
+      void dialog.dismiss();
+    });
+    page.on('console', (message) => {
+      const text = message.text();
+      if (/Content Security Policy|Hydration|hydrat/i.test(text)) faults.push(`console: ${text}`);
+    });
+    return { page, faults };
+  };
+
+  return {
+    env,
+    dashboard,
+    gate,
+    browser,
+    page: open,
+    signedIn: async (contextOptions) => {
+      const watched = await open(contextOptions);
+      await signIn(watched.page, dashboard.url, env.account);
+      return watched;
+    },
+    close: async () => {
+      await browser.close();
+      await dashboard.stop();
+      await gate.close();
+      await env.close();
+    },
+  };
+}
+
+export async function signIn(page: Page, url: string, account: { email: string; password: string }): Promise<void> {
+  await page.goto(`${url}/sign-in`);
+  await page.fill('#email', account.email);
+  await page.fill('#password', account.password);
+  await page.click('button[type=submit]');
+  await page.waitForURL(/\/a\/ac_[0-9A-Za-z]{27}\/endpoints$/);
+}
