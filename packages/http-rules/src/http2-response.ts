@@ -40,8 +40,6 @@ export function http2HeaderObject(list: Fields): Record<string, string | string[
 
 function appendLower(into: Fields, fields: Fields): void {
   for (let i = 0; i < fields.length; i += 2) {
-    const name = (fields[i] ?? '').toLowerCase();
-    // `te` is for requests only.
-    if (name !== 'te') into.push(name, fields[i + 1] ?? '');
+    into.push((fields[i] ?? '').toLowerCase(), fields[i + 1] ?? '');
   }
 }

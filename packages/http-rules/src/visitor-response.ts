@@ -1,7 +1,6 @@
 import type { Fields, RequestHead, ResponseHead } from '@portico/http1';
-import { getField } from './fields.ts';
-import { stripHopByHop } from './hop-by-hop.ts';
-import { stripPlatformFields } from './platform-fields.ts';
+import { type FieldRole, fieldRole, isDisguised } from './field-role.ts';
+import { namedByConnection } from './hop-by-hop.ts';
 
 /**
  * How the end of an answer is shown to an HTTP/1 visitor: there is none, its length was told, by the last chunk, or by
@@ -71,17 +70,35 @@ export function answerFraming(request: Pick<RequestHead, 'method' | 'minor'>, re
 }
 
 /**
- * End-to-end fields of an answer. Content-Length stays only where it describes a body that is not sent: the answer to
- * HEAD, 304 (RFC 9110 section 8.6). Otherwise it follows from the framing.
+ * End-to-end fields of an answer, in one pass: nothing hop-by-hop, none of the platform's fields; with an agreed upgrade
+ * its two fields, written anew. Content-Length stays only where it describes a body that is not sent: the answer to HEAD,
+ * 304 (RFC 9110 section 8.6). Otherwise it follows from the framing.
  */
 export function answerFields(response: ResponseHead, fields: Fields, upgrade: string | null): Fields {
-  const stripped = stripPlatformFields(stripHopByHop(fields, { upgrade }));
   const describes = response.body.kind === 'none' && response.status >= 200 && response.status !== 204;
-  if (describes || getField(stripped, 'content-length') === undefined) return stripped;
+  const named = namedByConnection(fields);
   const result: Fields = [];
-  for (let i = 0; i < stripped.length; i += 2) {
-    const name = stripped[i] ?? '';
-    if (name.length !== 14 || name.toLowerCase() !== 'content-length') result.push(name, stripped[i + 1] ?? '');
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] ?? '';
+    if (isEndToEnd(name, fieldRole(name), describes) && !named?.has(name.toLowerCase()))
+      result.push(name, fields[i + 1] ?? '');
   }
+  if (upgrade !== null) result.push('Connection', 'upgrade', 'Upgrade', upgrade);
   return result;
+}
+
+function isEndToEnd(name: string, role: FieldRole, lengthDescribes: boolean): boolean {
+  switch (role) {
+    case 'ordinary':
+      return true;
+    case 'content-length':
+      return lengthDescribes && !isDisguised(name);
+    // What these mean is about requests; an upstream may write them for reasons of its own.
+    case 'host':
+    case 'expect':
+    case 'forwarded':
+      return true;
+    default:
+      return false;
+  }
 }
