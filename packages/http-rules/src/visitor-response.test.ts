@@ -95,6 +95,15 @@ describe('the answer as an HTTP/1 visitor gets it', () => {
     });
   });
 
+  it('never announces a body to HEAD that would then be sent', () => {
+    const request = requestOf('HEAD / HTTP/1.1', 'Host: a.test');
+    expect(answer(request, SIZED, true, 'GET')).toMatchObject({
+      fields: ['X', 'y', 'Content-Length', '5'],
+      framing: 'none',
+    });
+    expect(answer(request, CHUNKED, true, 'GET')).toMatchObject({ fields: ['X', 'y'], framing: 'none' });
+  });
+
   it('has no hop-by-hop and no platform field', () => {
     expect(
       answer(get, [

@@ -39,7 +39,8 @@ export function visitorResponse({
   const result = answerFields(response, fields, upgrade);
   if (upgrade !== null) return { status, reason, fields: result, framing: 'none', keepAlive: true };
   const framing = answerFraming(request, response);
-  if (framing === 'length' && body.kind === 'length') result.push('Content-Length', String(body.bytes));
+  // Also to HEAD, whose answers that the edge makes itself have a body that is not sent.
+  if (body.kind === 'length') result.push('Content-Length', String(body.bytes));
   if (framing === 'chunked') result.push('Transfer-Encoding', 'chunked');
   const persists = keepAlive && request.keepAlive && framing !== 'close';
   if (!persists) result.push('Connection', 'close');
@@ -57,6 +58,7 @@ export function visitorInterim(
 }
 
 export function answerFraming(request: Pick<RequestHead, 'method' | 'minor'>, response: ResponseHead): AnswerFraming {
+  if (request.method === 'HEAD') return 'none';
   switch (response.body.kind) {
     case 'none':
       return 'none';

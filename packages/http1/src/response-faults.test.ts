@@ -60,6 +60,8 @@ const notHead: readonly Case[] = [
       'HTTP/1.1  200 OK\r\n\r\n',
       'HTTP/1.1 20 OK\r\n\r\n',
       'HTTP/1.1 2000 OK\r\n\r\n',
+      'HTTP/1.1 600 OK\r\n\r\n',
+      'HTTP/1.1 999 OK\r\n\r\n',
       'HTTP/1.1 099 OK\r\n\r\n',
       'HTTP/1.1 2x0 OK\r\n\r\n',
       'HTTP/1.1 200OK\r\n\r\n',
@@ -297,7 +299,7 @@ describe('answers of an upstream', () => {
       ['HTTP/1.1 200 ', { status: 200, reason: '' }],
       ['HTTP/1.1 200', { status: 200, reason: '' }],
       ['HTTP/1.0 404 Not Found', { status: 404, reason: 'Not Found', minor: 0 }],
-      ['HTTP/1.1 999 Très\tbien', { status: 999, reason: 'Très\tbien' }],
+      ['HTTP/1.1 599 Très\tbien', { status: 599, reason: 'Très\tbien' }],
       ['HTTP/1.5 200 OK', { minor: 1 }],
     ];
     for (const [line, head] of cases) {

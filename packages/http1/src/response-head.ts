@@ -14,7 +14,7 @@ import { HttpSyntaxError } from './syntax-error.ts';
 
 /** A checked response head (RFC 9112 section 4). */
 export interface ResponseHead {
-  /** 100–999. */
+  /** 100–599; others are invalid (RFC 9110 section 15) and cannot be said over HTTP/2. */
   readonly status: number;
   /** May be empty. */
   readonly reason: string;
@@ -66,7 +66,7 @@ interface StatusLine {
 
 /** `HTTP/1.1 200 OK`; the space before an empty reason may be missing, as many servers write it. */
 export function parseStatusLine(line: string): StatusLine {
-  const match = /^HTTP\/1\.([0-9]) ([1-9][0-9][0-9])(?: (.*))?$/.exec(line);
+  const match = /^HTTP\/1\.([0-9]) ([1-5][0-9][0-9])(?: (.*))?$/.exec(line);
   if (match === null) throw new HttpSyntaxError(502, 'malformed status line');
   return { status: Number(match[2]), reason: match[3] ?? '', minor: match[1] === '0' ? 0 : 1 };
 }

@@ -86,7 +86,7 @@ describe('round trips', () => {
 
   it('an answer is read as it was written', () => {
     const answer = fc.record({
-      status: fc.integer({ min: 200, max: 999 }).filter((status) => status !== 204 && status !== 304),
+      status: fc.integer({ min: 200, max: 599 }).filter((status) => status !== 204 && status !== 304),
       reason: value,
       fields,
       body,
