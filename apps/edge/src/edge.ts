@@ -134,7 +134,7 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
     sweep,
     shedding: () => watchdog.shedding || descriptors.exhausted,
   });
-  const errors = new ErrorAnswers({ log: part('proxy') });
+  const errors = new ErrorAnswers({ log: part('proxy'), edgeName: config.region, baseDomain });
   const platformHosts = new PlatformProxy({
     origins: new Map(config.platformHosts.map(({ host, origin }) => [host, origin])),
     errors,

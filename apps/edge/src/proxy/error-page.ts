@@ -44,22 +44,22 @@ export function renderErrorPage(page: ErrorPage): string {
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <meta name="robots" content="noindex">
 <meta name="color-scheme" content="light dark">
-<title>${escape(page.title)} · ${escape(host)}</title>
+<title>${escaped(page.title)} · ${escaped(host)}</title>
 <link rel="icon" href="${ICON}">
 <style>${STYLE}</style>
 </head>
 <body>
-<header><p class="host">${MARK}<span>${escape(host)}</span></p><p class="mono">${status} ${escape(reason)}</p></header>
+<header><p class="host">${MARK}<span>${escaped(host)}</span></p><p class="mono">${status} ${escaped(reason)}</p></header>
 <main>
 ${renderPath(page)}
-<h1>${escape(page.title)}</h1>
+<h1>${escaped(page.title)}</h1>
 <p class="lead">${rich(page.sentence)}</p>
 <div class="ways">
-<section><h2>If you are visiting</h2><p>${escape(page.visiting)}</p><a class="button" href="">Try again</a></section>
+<section><h2>If you are visiting</h2><p>${escaped(page.visiting)}</p><a class="button" href="">Try again</a></section>
 ${renderOwner(page)}
 </div>
 </main>
-<footer><p class="mono"><span>${escape(page.code)}</span> <span>${escape(page.requestId)}</span> <span>${utc(page.at)}</span></p><p>${page.links.map(({ text, href }) => `<a href="${escape(href)}">${escape(text)}</a>`).join(' ')}</p></footer>
+<footer><p class="mono"><span>${escaped(page.code)}</span> <span>${escaped(page.requestId)}</span> <span>${utc(page.at)}</span></p><p>${page.links.map(({ text, href }) => `<a href="${escaped(href)}">${escaped(text)}</a>`).join(' ')}</p></footer>
 </body>
 </html>
 `;
@@ -68,8 +68,8 @@ ${renderOwner(page)}
 function renderOwner({ steps }: ErrorPage): string {
   if (steps.length === 0) return '';
   const items = steps.map(({ text, command }) => {
-    const code = command === null ? '' : `<pre tabindex="0">${escape(command)}</pre>`;
-    return `<p>${escape(text)}</p>${code}`;
+    const code = command === null ? '' : `<pre tabindex="0">${escaped(command)}</pre>`;
+    return `<p>${escaped(text)}</p>${code}`;
   });
   return `<section><h2>If this address is yours</h2>${items.join('')}</section>`;
 }
@@ -90,27 +90,27 @@ function renderPath({ breaksAt, fault, you, edge, agent, app, transport }: Error
   let cells = '';
   for (let at = 0; at < 4; at += 1) {
     const kind = column(at);
-    cells += `<li class="${kind}"><i class="stub"></i>${kind === 'broken' ? BROKEN_COLUMN : '<i class="column"></i>'}<b>${names[at]}</b><small>${escape(details[at] ?? '')}</small></li>`;
+    cells += `<li class="${kind}"><i class="stub"></i>${kind === 'broken' ? BROKEN_COLUMN : '<i class="column"></i>'}<b>${names[at]}</b><small>${escaped(details[at] ?? '')}</small></li>`;
     if (at === 3) break;
     const kindOfSpan = at === cutSpan ? ' cut' : at >= reached && breaksAt !== 'app' ? ' beyond' : '';
     const text = at === faultSpan ? fault : at === 0 ? (transport ?? '') : '';
     const classes = `span${kindOfSpan}${at === faultSpan ? ' fault' : ''}`;
-    cells += `<li class="${classes}">${at === cutSpan ? CROSS : ''}<em>${escape(text)}</em></li>`;
+    cells += `<li class="${classes}">${at === cutSpan ? CROSS : ''}<em>${escaped(text)}</em></li>`;
   }
-  return `<ol class="path" role="img" aria-label="${escape(label)}">${cells}</ol>`;
+  return `<ol class="path" role="img" aria-label="${escaped(label)}">${cells}</ol>`;
 }
 
 function rich(parts: Rich): string {
   return parts
     .map((part) => {
-      if (typeof part === 'string') return escape(part);
-      return 'code' in part ? `<code>${escape(part.code)}</code>` : `<strong>${escape(part.strong)}</strong>`;
+      if (typeof part === 'string') return escaped(part);
+      return 'code' in part ? `<code>${escaped(part.code)}</code>` : `<strong>${escaped(part.strong)}</strong>`;
     })
     .join('');
 }
 
 /** Also for attributes in double quotes. Control and bidirectional characters, which could rearrange the text, are shown as such. */
-function escape(text: string): string {
+function escaped(text: string): string {
   return text
     .replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, '\ufffd')
     .replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
