@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { createTestDatabase } from '@portico/postgres';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { endWithTests } from '../support/own-processes.ts';
 import { checkout } from '../support/platform.ts';
 import { startPortico } from '../support/portico-cli.ts';
 import { httpUpstream } from '../support/upstream.ts';
@@ -89,6 +90,7 @@ describe('the servers as separate processes', () => {
         ...(asRoot ? { uid: NOBODY, gid: NOBODY } : {}),
       });
       running.push(child);
+      endWithTests(child);
       let text = '';
       for (const stream of [child.stdout, child.stderr]) {
         stream?.on('data', (chunk: Buffer) => {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { endWithTests } from './own-processes.ts';
 
 /** `ready.json` as scripts read it. */
 export interface Ready {
@@ -94,6 +95,7 @@ export function spawnPlatform(options: { args?: readonly string[]; env?: NodeJS.
     env: { ...process.env, ...freePorts, PORTICO_DATA_DIR: options.dataDir, NO_COLOR: '1', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  endWithTests(child);
   let text = '';
   child.stdout.on('data', (chunk: Buffer) => {
     text += chunk.toString();

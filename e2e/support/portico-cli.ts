@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { endWithTests } from './own-processes.ts';
 import { checkout } from './platform.ts';
 
 export interface PorticoProcess {
@@ -33,6 +34,7 @@ export async function startPortico(
     [script, ...args, '--config', platform.agentConfigFile, '--log', 'stdout', '--log-format', 'json'],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } },
   );
+  endWithTests(child);
   let text = '';
   child.stderr.on('data', (chunk: Buffer) => {
     text += chunk.toString();
