@@ -17,6 +17,24 @@ describe('passwords', () => {
     expect(await passwords.verify('anything at all', null)).toBe(false);
   });
 
+  // Wants a machine with nothing else to do, hence only in the long run (reliability.md S3: ± 10 %).
+  it.runIf(process.env.PORTICO_LONG === '1')('take as long to be wrong as a user takes to be unknown', async () => {
+    const passwords = new Passwords({ memoryKiB: 65_536, passes: 3 });
+    const stored = await passwords.hash('a good long one');
+    const times = { known: [] as number[], unknown: [] as number[] };
+    await passwords.verify('first', null);
+    for (let i = 0; i < 21; i += 1) {
+      for (const kind of ['known', 'unknown'] as const) {
+        const began = performance.now();
+        await passwords.verify('wrong one', kind === 'known' ? stored : null);
+        times[kind].push(performance.now() - began);
+      }
+    }
+    const median = (list: number[]) => list.toSorted((a, b) => a - b)[10] ?? 0;
+    const ratio = median(times.known) / median(times.unknown);
+    expect(Math.abs(ratio - 1)).toBeLessThan(0.1);
+  });
+
   it('are refused beyond a bound when too many come at once, and all others are served', async () => {
     const passwords = new Passwords(cheap);
     const outcomes = await Promise.allSettled(Array.from({ length: 200 }, () => passwords.hash('x'.repeat(20))));
