@@ -27,6 +27,7 @@ export interface EdgeUnderTest {
   readonly httpPort: number;
   readonly httpsPort: number;
   readonly rootPem: string;
+  readonly issuer: LeafIssuer;
   readonly tunnel: Tunnel;
   /** `http://demo.base.test` and `https://demo.base.test`. */
   readonly http: Endpoint;
@@ -159,6 +160,7 @@ export async function startEdge({
     httpPort,
     httpsPort,
     rootPem,
+    issuer,
     tunnel,
     http,
     https,
