@@ -5,6 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { catalogue } from '../packages/errors/src/index.ts';
 import { limitsPage } from './limits-page.ts';
+import { environmentExample } from './settings-page.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -24,6 +25,7 @@ async function generated(): Promise<Generated[]> {
   return [
     { path: 'docs/errors.md', content: errorsPage() },
     { path: 'docs/limits.md', content: await limitsPage(root) },
+    { path: '.env.example', content: environmentExample(root) },
   ];
 }
 
