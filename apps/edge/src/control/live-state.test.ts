@@ -22,7 +22,8 @@ function edge(nodeId: string, over: Registry = registry) {
   const live = new LiveState({
     registry: over,
     nodeId,
-    ttlS: 0.3,
+    // Long: a lease that runs late on a busy machine is another matter; losses are made here.
+    ttlS: 30,
     log: createLogger({ name: 'test', level: 'silent' }),
     onLost: (key, by) => lost.push(key, by?.nodeId ?? null),
   });

@@ -12,6 +12,7 @@ export class Watchdog {
   readonly #histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   readonly #timer: NodeJS.Timeout;
   #shedding = false;
+  #wasLate = false;
   #delayMs = 0;
 
   constructor({
@@ -23,7 +24,10 @@ export class Watchdog {
       // The median: one long turn (a collection, a busy machine) is no reason to turn anyone away, a run of them is.
       this.#delayMs = Math.max(0, this.#histogram.percentile(50) / 1e6 - RESOLUTION_MS);
       this.#histogram.reset();
-      const shedding = this.#delayMs > shedAboveMs;
+      const late = this.#delayMs > shedAboveMs;
+      // A second of it: what is shed for less would have been served sooner than it can come back.
+      const shedding = late && this.#wasLate;
+      this.#wasLate = late;
       if (shedding === this.#shedding) return;
       this.#shedding = shedding;
       onChange?.(shedding, this.#delayMs);
