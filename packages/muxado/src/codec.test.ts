@@ -98,9 +98,11 @@ describe('the codec', () => {
     code: fc.nat(15),
     text: fc.string({ unit: 'binary', maxLength: 100 }),
   });
-  const numRuns = process.env.PORTICO_LONG === '1' ? 20_000 : 300;
+  const isLong = process.env.PORTICO_LONG === '1';
+  const numRuns = isLong ? 20_000 : 300;
+  const timeout = isLong ? 600_000 : 30_000;
 
-  it('writes what the slow one writes', () => {
+  it('writes what the slow one writes', { timeout }, () => {
     fc.assert(
       fc.property(frames, goAway, (some, last) => {
         const all = [...some, last];
@@ -110,7 +112,7 @@ describe('the codec', () => {
     );
   });
 
-  it('reads what the slow one reads, however the bytes are cut', () => {
+  it('reads what the slow one reads, however the bytes are cut', { timeout }, () => {
     fc.assert(
       fc.property(
         frames,
@@ -134,7 +136,7 @@ describe('the codec', () => {
     );
   });
 
-  it('never reads past a fault, never throws anything but a FrameError, whatever the bytes', () => {
+  it('never reads past a fault, never throws anything but a FrameError, whatever the bytes', { timeout }, () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), fc.integer({ min: 1, max: 50 }), (bytes, size) => {
         try {

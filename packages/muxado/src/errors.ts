@@ -1,4 +1,8 @@
-/** The error codes of RST and GOAWAY frames (protocol notes, section 2). */
+/**
+ * The error codes of RST and GOAWAY frames (protocol notes, section 2). `refused` and `acceptQueueFull` on a stream
+ * without `onAccepted` mean that nothing of it was read: it is safe to try again. The Go client answers so when more
+ * than about 128 streams are opened at once.
+ */
 export const MuxError = {
   none: 0,
   protocol: 1,

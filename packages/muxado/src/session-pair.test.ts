@@ -34,10 +34,14 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   openedBy: fc.constantFrom('client', 'server'),
 });
 
-const numRuns = process.env.PORTICO_LONG === '1' ? 2_000 : 60;
+const isLong = process.env.PORTICO_LONG === '1';
+const numRuns = isLong ? 2_000 : 60;
+const timeout = isLong ? 600_000 : 30_000;
 
 describe('two sessions under random schedules', () => {
-  it('lose, repeat and reorder nothing, keep to the windows, block no stream for another, and leave nothing behind', async () => {
+  it('lose, repeat and reorder nothing, keep to the windows, block no stream for another, and leave nothing behind', {
+    timeout,
+  }, async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(plan, { minLength: 1, maxLength: 12 }),

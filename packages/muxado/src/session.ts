@@ -60,7 +60,10 @@ export interface MuxSessionOptions {
 /** How long the peer may take to close its side after our GOAWAY. */
 const LINGER_MS = 2_000;
 
-/** Ids that the Go client may have taken and not yet used: it numbers streams before it writes their SYN. */
+/**
+ * Ids that the Go client may have taken and not yet used: it numbers streams before it writes their SYN, so that of
+ * 40 binds at once id 7 was seen to come after id 85. An id is still never used twice.
+ */
 const SKIPPED_IDS_MAX = 128;
 
 /** Streams that we reset and whose late frames are ignored. */

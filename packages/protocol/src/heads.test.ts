@@ -157,9 +157,12 @@ describe('error texts', () => {
 });
 
 describe('the scanner for JSON', () => {
-  const numRuns = process.env.PORTICO_LONG === '1' ? 20_000 : 500;
+  const isLong = process.env.PORTICO_LONG === '1';
+  const numRuns = isLong ? 20_000 : 500;
 
-  it('finds the end of the first object however it is cut, whatever follows', () => {
+  it('finds the end of the first object however it is cut, whatever follows', {
+    timeout: isLong ? 600_000 : 30_000,
+  }, () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue({ maxDepth: 4 })),
