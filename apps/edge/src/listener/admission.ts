@@ -52,6 +52,11 @@ export class Admission implements Swept {
     return this.#open;
   }
 
+  /** Addresses that are remembered. */
+  get addresses(): number {
+    return this.#addresses.size;
+  }
+
   isTrusted(address: string): boolean {
     return contains(this.#trusted, address);
   }

@@ -196,5 +196,7 @@ class ProxyHeaderWait implements Swept {
     this.#socket.pause();
     if (rest.length > 0) this.#socket.unshift(rest);
     this.#server.hand(this.#socket, peer);
+    // Its new owner has its listeners; what was put back comes to them first.
+    if (!this.#socket.destroyed) this.#socket.resume();
   }
 }

@@ -150,10 +150,11 @@ export class PlatformProxy implements PlatformHosts {
   }
 }
 
-/** The path with dots and escapes resolved, as an origin may see it; null if it cannot be told. */
+/** The path with dots and escapes resolved, as an origin may see it; null if it is none or cannot be told. */
 function decodedPath(target: string): string | null {
+  if (!target.startsWith('/')) return null;
   try {
-    return decodeURIComponent(new URL(target, 'http://host.invalid').pathname);
+    return decodeURIComponent(new URL(`http://host.invalid${target}`).pathname);
   } catch {
     return null;
   }
