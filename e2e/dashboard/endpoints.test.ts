@@ -115,7 +115,9 @@ describe('the endpoints page', () => {
     await page.waitForSelector('text=Tunnels keep working.');
     await page.waitForSelector('text=/As of \\d\\d:\\d\\d:\\d\\d\\./');
     expect(await row.isVisible()).toBe(true);
-    await expect.poll(() => page.evaluate("getComputedStyle(document.querySelector('main')).opacity")).toBe('0.62');
+    await expect
+      .poll(() => page.evaluate("getComputedStyle(document.querySelector('main > div')).opacity"))
+      .toBe('0.62');
     stage.gate.open();
     await page.waitForSelector('[data-live=live]');
     await page.waitForSelector('text=No contact', { state: 'detached' });

@@ -8,8 +8,15 @@ interface Hop {
   readonly state: HopState;
 }
 
-/** The hops of a path as columns under one lintel, 16 × 16. `label` says in words what the columns show. */
-export function PathGlyph({ hops, label, className }: { hops: readonly Hop[]; label: string; className?: string }) {
+export interface PathGlyphProps {
+  readonly hops: readonly Hop[];
+  /** Says in words what the columns show; null where the words stand beside it. */
+  readonly label: string | null;
+  readonly className?: string;
+}
+
+/** The hops of a path as columns under one lintel, 16 × 16. */
+export function PathGlyph({ hops, label, className }: PathGlyphProps) {
   const first = (16 - (hops.length * 4 + (hops.length - 1) * 2)) / 2;
   return (
     <svg
@@ -17,8 +24,9 @@ export function PathGlyph({ hops, label, className }: { hops: readonly Hop[]; la
       width="16"
       height="16"
       className={join('shrink-0', className)}
-      role="img"
-      aria-label={label}
+      role={label === null ? undefined : 'img'}
+      aria-label={label ?? undefined}
+      aria-hidden={label === null}
     >
       <rect y="0.5" width="16" height="1.6" rx=".4" fill="currentColor" className="text-ink" />
       {hops.map((hop, i) => (

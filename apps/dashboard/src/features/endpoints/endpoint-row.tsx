@@ -8,10 +8,10 @@ import { LocalTime } from '../../ui/local-time.tsx';
 import { PathGlyph } from '../../ui/path-glyph.tsx';
 import { Sparkline } from '../../ui/sparkline.tsx';
 import { UntrustedText } from '../../ui/untrusted-text.tsx';
+import { countsRequests, type Series } from '../live/traffic-history.ts';
 import { EndpointUrl } from './endpoint-url.tsx';
 import { pathOf, troubleText } from './path-state.ts';
 import { LineCell, NameCell, Row, Td } from './table-parts.tsx';
-import { countsRequests, type Series } from './traffic-history.ts';
 
 /** Glyph, URL, kind, forwards to, traffic, requests, connections, in / out, online for: by the width of the table. */
 export const columns = [

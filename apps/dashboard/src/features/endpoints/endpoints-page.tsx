@@ -40,16 +40,9 @@ export function EndpointsPage({ initial }: { initial: Overview | null }) {
         </Button>
       </PageHead>
       <ContactStrip />
-      <main
-        id="content"
-        tabIndex={-1}
-        className={join(
-          'min-h-0 flex-1 overflow-y-auto transition-opacity duration-160',
-          isStale && overview && 'opacity-62',
-        )}
-      >
+      <main id="content" tabIndex={-1} className="min-h-0 flex-1 overflow-y-auto">
         {overview ? (
-          <div className="flex flex-col gap-8 pb-8">
+          <div className={join('flex flex-col gap-8 pb-8 transition-opacity duration-160', isStale && 'opacity-62')}>
             <TrafficFigures overview={overview} />
             {overview.endpoints.length === 0 ? (
               <EndpointsEmpty />

@@ -19,7 +19,7 @@ export function Legend() {
               { name: 'agent', state: 'works' },
               { name: 'upstream', state: upstream },
             ]}
-            label=""
+            label={null}
           />
           {text}
         </span>

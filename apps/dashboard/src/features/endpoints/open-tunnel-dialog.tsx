@@ -35,6 +35,9 @@ export function OpenTunnelDialog({ ref, connect }: { ref: Ref<HTMLDialogElement>
               command={`portico config add-connect-url ${connect.address} --ca-sha256 ${connect.caSha256}`}
             />
             <CommandLine command="portico config add-authtoken TOKEN" />
+            <p className="text-meta text-ink-3">
+              TOKEN is an authtoken of this account. The terminal in which Portico started shows the first one.
+            </p>
           </div>
         )}
         <div className="flex flex-col items-start gap-2">

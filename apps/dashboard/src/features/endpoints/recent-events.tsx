@@ -22,19 +22,17 @@ export function RecentEvents({ events }: { events: readonly RecentEvent[] }) {
         {events.map((event) => (
           <li
             key={event.id}
-            className="grid min-h-[34px] grid-cols-[120px_140px_minmax(0,1fr)] items-center gap-x-3 border-b border-line px-6 py-1.5 max-sm:grid-cols-[minmax(0,1fr)_auto] max-sm:px-4 max-sm:py-2"
+            className="grid min-h-[34px] grid-cols-[28px_130px_minmax(0,1fr)_auto] items-center border-b border-line px-6 py-1.5 max-sm:grid-cols-[28px_minmax(0,1fr)_auto] max-sm:px-4 max-sm:py-2"
           >
-            <LocalTime iso={event.at} className="figures text-meta text-ink-3 max-sm:order-2" />
-            <span className="flex items-center gap-2 text-ink-2">
-              <span aria-hidden className={join('size-2 shrink-0 rounded-full', words[event.type].tone)} />
-              {words[event.type].what}
-            </span>
-            <span className="flex min-w-0 flex-wrap items-baseline gap-x-3 max-sm:order-3 max-sm:col-span-2">
+            <span aria-hidden className={join('ml-1 size-2 rounded-full', words[event.type].tone)} />
+            <span className="text-ink-2">{words[event.type].what}</span>
+            <span className="flex min-w-0 flex-wrap items-baseline gap-x-3 max-sm:order-last max-sm:col-span-2 max-sm:col-start-2">
               <UntrustedText text={event.subject} className="max-w-full truncate font-mono text-meta" />
               {event.detail !== null && event.detail !== '' && (
                 <UntrustedText text={event.detail} className="max-w-full text-meta wrap-anywhere text-ink-3" />
               )}
             </span>
+            <LocalTime iso={event.at} className="figures pl-3 text-meta text-ink-3" />
           </li>
         ))}
       </ol>

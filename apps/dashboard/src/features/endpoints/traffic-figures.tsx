@@ -2,7 +2,7 @@ import type { Overview } from '@portico/api-contract/dashboard';
 import { bytes, count, perSecond, plural, text } from '../../lib/format.ts';
 import { Lintel, LintelCell } from '../../ui/lintel.tsx';
 import { useLive } from '../live/live-provider.tsx';
-import { countsRequests } from './traffic-history.ts';
+import { countsRequests } from '../live/traffic-history.ts';
 
 /** The account's day in five figures. */
 export function TrafficFigures({ overview }: { overview: Overview }) {

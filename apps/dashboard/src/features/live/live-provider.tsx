@@ -4,7 +4,7 @@ import type { Overview } from '@portico/api-contract/dashboard';
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from 'react';
 import { readLiveMessage } from '../../lib/live/live-message.ts';
 import { type Contact, type Heard, LiveStream } from '../../lib/live/live-stream.ts';
-import { TrafficHistory } from '../endpoints/traffic-history.ts';
+import { TrafficHistory } from './traffic-history.ts';
 
 /** What the account's one live stream has told so far. Times are `performance.now()`, null before the script runs. */
 export interface Live {
