@@ -1,0 +1,147 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import type { Agent, AgentEndpoint } from '@portico/agent';
+import { type DevEnv, startDevEnv } from '@portico/dev-env';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { httpUpstream, tcpUpstream } from '../support/upstream.ts';
+import { visit } from '../support/visit.ts';
+
+/** Our agent against our edge: what each is tested for alone must hold between them. */
+describe('our agent at our edge', () => {
+  let env: DevEnv;
+  const cleanups: (() => Promise<unknown> | unknown)[] = [];
+  beforeAll(async () => {
+    // Visitors, edge and agent share one event loop here: its delay says nothing about the edge.
+    env = await startDevEnv({ edgeLimits: { loopDelayShedMs: 60_000 } });
+  });
+  afterEach(async () => {
+    for (const clean of cleanups.splice(0).reverse()) await clean();
+  });
+  afterAll(() => env.close());
+
+  async function echo(): Promise<number> {
+    const upstream = await tcpUpstream((socket) => socket.pipe(socket));
+    cleanups.push(() => upstream.close());
+    return upstream.port;
+  }
+
+  async function hello(): Promise<number> {
+    const upstream = await httpUpstream((request, response) => response.end(`hello ${request.url}`));
+    cleanups.push(() => upstream.close());
+    return upstream.port;
+  }
+
+  function agent(): Agent {
+    const started = env.agent({ backoff: { firstMs: 50, capMs: 500 } });
+    cleanups.push(() => started.close());
+    return started;
+  }
+
+  function dial(endpoint: AgentEndpoint): Promise<Socket> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ port: Number(new URL(endpoint.url).port), host: '127.0.0.1', allowHalfOpen: true });
+      cleanups.push(() => socket.destroy());
+      socket.once('error', reject);
+      socket.once('connect', () => resolve(socket));
+    });
+  }
+
+  function again(agent: Agent, count: number): Promise<void> {
+    return new Promise((resolve) => {
+      let seen = 0;
+      agent.on('online', (_endpoint, isAgain) => {
+        if (!isAgain) return;
+        seen += 1;
+        if (seen === count) resolve();
+      });
+    });
+  }
+
+  it('comes back under the same random URL and the same port on a restarted edge', async () => {
+    const [http, tcp] = await Promise.all([hello(), echo()]);
+    const it = agent();
+    const random = await it.forward({ proto: 'http', name: 'random', upstream: String(http) });
+    const port = await it.forward({ proto: 'tcp', name: 'port', upstream: String(tcp) });
+    const urls = [random.url, port.url];
+    const back = again(it, 2);
+    await env.restartEdge();
+    await back;
+    expect([random.url, port.url]).toEqual(urls);
+    expect((await visit(env, random.url)).body.toString()).toBe('hello /');
+    const socket = await dial(port);
+    socket.end('ping');
+    expect(await readAll(socket)).toBe('ping');
+  });
+
+  it('passes half-closes on both ways', async () => {
+    const upstream = await tcpUpstream((socket) => {
+      let count = 0;
+      socket.on('data', (bytes: Buffer) => {
+        count += bytes.length;
+      });
+      socket.on('end', () => socket.end(`counted ${count}`));
+    });
+    cleanups.push(() => upstream.close());
+    const endpoint = await agent().forward({ proto: 'tcp', upstream: String(upstream.port) });
+    const socket = await dial(endpoint);
+    socket.end(Buffer.alloc(1_000_000));
+    expect(await readAll(socket)).toBe('counted 1000000');
+  });
+
+  it('says which hop fails when nothing listens, and works when something does', async () => {
+    const port = await hello();
+    const it = agent();
+    const endpoint = await it.forward({ proto: 'http', subdomain: 'hop', upstream: '127.0.0.1:1' });
+    const failed = await visit(env, endpoint.url);
+    expect(failed.status).toBe(502);
+    expect(failed.headers['ngrok-error-code']).toBe('ERR_NGROK_8012');
+    await endpoint.close();
+    expect((await visit(env, endpoint.url)).status).toBe(404);
+    const next = await it.forward({ proto: 'http', subdomain: 'hop', upstream: String(port) });
+    expect(next.url).toBe(endpoint.url);
+    expect((await visit(env, next.url)).body.toString()).toBe('hello /');
+  });
+
+  it('carries 480 connections at once, each its own', async () => {
+    const endpoint = await agent().forward({ proto: 'tcp', upstream: String(await echo()) });
+    // As many as the limits of the first account allow a session.
+    const texts = Array.from({ length: 480 }, (_, i) => `${i} ${randomBytes(50).toString('hex')}`);
+    const sockets: Socket[] = [];
+    // In waves: the edge lets 256 streams of a session wait for the agent, and refuses more.
+    for (let at = 0; at < texts.length; at += 60) {
+      const wave = await Promise.all(
+        texts.slice(at, at + 60).map(async (text) => {
+          const socket = await dial(endpoint);
+          const head = once(socket, 'data');
+          socket.write(text);
+          expect(String(await head)).toBe(text);
+          return socket;
+        }),
+      );
+      sockets.push(...wave);
+    }
+    const rests = Promise.all(sockets.map(readAll));
+    for (const socket of sockets) socket.end('!');
+    expect(new Set(await rests)).toEqual(new Set(['!']));
+  });
+
+  it('keeps a name for the session that is alive, and gives it to the next one after that', async () => {
+    const port = await hello();
+    const first = agent();
+    await first.forward({ proto: 'http', subdomain: 'heir', upstream: String(port) });
+    const second = agent();
+    const refused = second.forward({ proto: 'http', subdomain: 'heir', upstream: String(port) });
+    // The edge asks the first one with a beat, and it answers.
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_NGROK_334' });
+    await first.close();
+    const endpoint = await second.forward({ proto: 'http', subdomain: 'heir', upstream: String(port) });
+    expect((await visit(env, endpoint.url)).status).toBe(200);
+  });
+});
+
+async function readAll(socket: Socket): Promise<string> {
+  let text = '';
+  for await (const chunk of socket) text += String(chunk);
+  return text;
+}
