@@ -59,7 +59,7 @@ export function explainUsageError(error: CommanderError, args: readonly string[]
   if (option !== undefined && flagsNotYet.has(option)) {
     return `The flag ${option} is not supported yet. It was not left out silently: nothing was started.`;
   }
-  const hints = more.filter((line) => line !== '');
+  const hints = more.map((line) => line.replace(/^\((.*)\)$/, '$1')).filter((line) => line !== '');
   return [sentence(first), ...hints, `See: portico ${helpPath(args)}--help`].join('\n');
 }
 

@@ -219,6 +219,13 @@ export const catalogue = {
     'This agent session opens endpoints too fast: {burst} at once, then {perSecond} a second. Try again in a moment.',
   ),
   355: entry(503, 'internal', 'No port free', notForVisitors, 'All ports of the range {range} are taken.'),
+  4018: entry(
+    401,
+    'caller',
+    'Authtoken missing',
+    notForVisitors,
+    'No authtoken is known. Take one from the dashboard of your server and run: portico config add-authtoken TOKEN',
+  ),
   9037: entry(400, 'caller', 'Invalid URL', notForVisitors, 'The URL {url} is not accepted: {reason}.'),
   // REST API
   200: entry(401, 'caller', 'API key missing', notForVisitors, 'Send an API key: authorization: Bearer API_KEY'),

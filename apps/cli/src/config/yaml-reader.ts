@@ -104,6 +104,8 @@ export class YamlReader {
 
   #note(offset: number, message: string): void {
     const { line, col } = this.#lines.linePos(offset);
+    // Two readers may look at one value.
+    if (this.problems.some((each) => each.line === line && each.column === col && each.message === message)) return;
     this.problems.push({ path: this.#path, line: Math.max(1, line), column: Math.max(1, col), message });
   }
 }
