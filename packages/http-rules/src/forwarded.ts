@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from 'node:net';
+import { isIPv4 } from 'node:net';
 import type { Fields } from '@portico/http1';
 import { fieldRole, isDisguised } from './field-role.ts';
 import { getFields } from './fields.ts';
@@ -66,7 +66,7 @@ function appended(received: Fields, lowerName: string, last: string): string {
 
 /** `for=192.0.2.1;host=a.test;proto=https`; quoted where the value is no token (RFC 7239 section 4). */
 function element({ host, proto }: Origin, address: string): string {
-  const node = isIPv6(address) ? `"[${address}]"` : address;
+  const node = address.includes(':') ? `"[${address}]"` : address;
   const hostPart = host === '' ? '' : `;host=${host.includes(':') ? `"${host}"` : host}`;
   return `for=${node}${hostPart};proto=${proto}`;
 }

@@ -8,7 +8,8 @@ import {
   ResponseParser,
 } from '../src/index.ts';
 
-// What one head costs: read, checked, rewritten, encoded. Prints µs a head, median of rounds (least–most):
+// What one head costs: read, checked, rewritten, encoded. Prints µs of CPU a head, all threads,
+// median of rounds (least–most):
 //   node packages/http1/bench/heads.ts [rounds] [heads a round]
 
 const rounds = Number(process.argv[2] ?? 7);
@@ -122,9 +123,10 @@ const times = new Map<string, number[]>(cases.map(([name]) => [name, []]));
 for (const [, run] of cases) for (let i = 0; i < 30_000; i++) run();
 for (let round = 0; round < rounds; round++) {
   for (const [name, run] of round % 2 === 0 ? cases : cases.toReversed()) {
-    const start = performance.now();
+    const start = process.cpuUsage();
     for (let i = 0; i < heads; i++) run();
-    times.get(name)?.push(((performance.now() - start) * 1000) / heads);
+    const { user, system } = process.cpuUsage(start);
+    times.get(name)?.push((user + system) / heads);
   }
 }
 for (const [name, all] of times) {
