@@ -72,6 +72,34 @@ describe('while the API is away', () => {
   });
 });
 
+describe('a grant', () => {
+  it('serves without the API for its life, and no longer', async () => {
+    const short = await startDevEnv({ edgeLimits: { grantLifeMs: 700 } });
+    try {
+      const join = async () => {
+        const agent = await RawAgent.dial({ port: short.edge.connectPort, ca: short.ca });
+        cleanups.push(() => agent.close());
+        return agent.auth(short.authtoken);
+      };
+      expect((await join()).Error).toBe('');
+      await short.stopApi();
+      expect((await join()).Error).toBe('');
+      await new Promise((resolve) => setTimeout(resolve, 800));
+      let answered = false;
+      const waiting = join().then((answer) => {
+        answered = true;
+        return answer;
+      });
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(answered).toBe(false);
+      await short.resumeApi();
+      expect((await waiting).Error).toBe('');
+    } finally {
+      await short.close();
+    }
+  });
+});
+
 describe('when the API is back', () => {
   it('puts everything that is online into its empty registry again', async () => {
     const agent = await dial({ onStream: serveHttp('agent') });

@@ -276,6 +276,26 @@ describe('Bind', () => {
   });
 });
 
+describe('new binds of one session', () => {
+  it('have a rate; taking back and giving up are free', async () => {
+    const slow = await startDevEnv({ edgeLimits: { bindBurst: 2, bindsPerSecond: 0.001 } });
+    try {
+      const agent = await RawAgent.dial({ port: slow.edge.connectPort, ca: slow.ca });
+      await agent.auth(slow.authtoken);
+      const bound = await agent.bind('https');
+      expect((await agent.bind('https')).Error).toBe('');
+      const refused = await agent.bind('https');
+      expect(errorCode(refused)).toBe('ERR_NGROK_349');
+      expect((await agent.rebind(bound)).Error).toBe('');
+      expect((await agent.unbind(bound.Id)).Error).toBe('');
+      expect((await agent.rebind(bound)).Error).toBe('');
+      agent.close();
+    } finally {
+      await slow.close();
+    }
+  });
+});
+
 describe('a name that is in use', () => {
   it('stays with a session of the same account that is alive', async () => {
     const holder = await join({ onStream: serveHttp('holder') });
