@@ -1,4 +1,5 @@
-import { type ClientRequest, type IncomingMessage, request } from 'node:https';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import { connect } from 'node:net';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import type { MuxStream } from '@portico/muxado';
