@@ -24,13 +24,13 @@ export function EndpointsLoading() {
 export function EndpointRows() {
   return (
     <div className="show-late" aria-busy="true">
-      <div className="mx-6 mt-5 h-[100px] border-t-2 border-line max-sm:mx-4" />
+      <div className="mx-6 mt-5 h-[86px] border-t-2 border-line max-sm:mx-4" />
       <div className="mt-8 border-t border-line">
         <div className="h-8 border-b border-line" />
         {widths.map((width) => (
           <div
             key={width}
-            className="flex h-[52px] items-center gap-5 border-b border-line px-6 max-sm:h-[72px] max-sm:px-4"
+            className="flex h-[52px] items-center gap-3 border-b border-line px-6 max-sm:h-[72px] max-sm:px-4"
           >
             <PathGlyph hops={hops} label="Not known yet" className="lights" />
             <div className={`${width} h-2 max-w-[50%] rounded-bar bg-hover`} />
