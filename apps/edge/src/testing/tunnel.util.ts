@@ -63,26 +63,13 @@ export async function openTunnel(upstreamPort: () => number, onStream?: (stream:
     agent,
     upstreams,
     opened: 0,
-    member: ({ streamCap = 480, refuse = () => null } = {}) => ({
-      id: 'session-1',
-      agentName: 'test-agent',
-      get openStreams() {
-        return edge.localStreams;
-      },
-      streamCap,
-      open(header: OpenHeader, first: Uint8Array[]) {
-        const refusal = refuse();
-        if (refusal !== null) throw refusal;
-        try {
+    member: (options) =>
+      memberOf(edge, {
+        ...options,
+        onOpen: () => {
           tunnel.opened += 1;
-          return upstreamStream(edge.open(PROXY_STREAM, proxyHeader(header), ...first));
-        } catch (error) {
-          if (!(error instanceof MuxOpenError)) throw error;
-          if (error.reason === 'stream-limit') throw new PorticoError(734, { host: '', limit: streamCap, waiting: 0 });
-          throw new PorticoError(3210, { host: '', seconds: 0 });
-        }
-      },
-    }),
+        },
+      }),
     close: async () => {
       for (const socket of upstreams) socket.destroy();
       edge.destroy();
@@ -91,6 +78,37 @@ export async function openTunnel(upstreamPort: () => number, onStream?: (stream:
     },
   };
   return tunnel;
+}
+
+/** The edge's side of a session as a member of a pool. */
+export function memberOf(
+  session: MuxSession,
+  {
+    streamCap = 480,
+    refuse = () => null,
+    onOpen = () => {},
+  }: { streamCap?: number; refuse?: () => PorticoError | null; onOpen?: () => void } = {},
+): Member {
+  return {
+    id: 'session-1',
+    agentName: 'test-agent',
+    get openStreams() {
+      return session.localStreams;
+    },
+    streamCap,
+    open(header: OpenHeader, first: Uint8Array[]) {
+      const refusal = refuse();
+      if (refusal !== null) throw refusal;
+      try {
+        onOpen();
+        return upstreamStream(session.open(PROXY_STREAM, proxyHeader(header), ...first));
+      } catch (error) {
+        if (!(error instanceof MuxOpenError)) throw error;
+        if (error.reason === 'stream-limit') throw new PorticoError(734, { host: '', limit: streamCap, waiting: 0 });
+        throw new PorticoError(3210, { host: '', seconds: 0 });
+      }
+    },
+  };
 }
 
 export function testEndpoint(options: {
@@ -160,7 +178,7 @@ function upstreamStream(stream: MuxStream): UpstreamStream {
 }
 
 /** The agent: reads the proxy header, dials, copies both ways with back-pressure and half-close. */
-function forward(stream: MuxStream, port: number, upstreams: Set<Socket>): void {
+export function forward(stream: MuxStream, port: number, upstreams: Set<Socket>): void {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
   upstreams.add(socket);
   let header = Buffer.alloc(0);
