@@ -119,7 +119,9 @@ function run(program, programArgs, cwd, extra = {}) {
 
 /** Hands the terminal and every signal to the program, and ends as it ends. */
 function become(program, programArgs) {
-  const child = spawn(program, programArgs, { cwd: root, env, stdio: 'inherit' });
+  // The channel tells the platform that this process was killed, so that it stops as well.
+  const stdio = ['inherit', 'inherit', 'inherit', ...(command === 'start' ? ['ipc'] : [])];
+  const child = spawn(program, programArgs, { cwd: root, env, stdio });
   // At a terminal Ctrl-C reaches the child by itself; a signal sent to this process alone is passed on.
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   process.on('SIGINT', () => {

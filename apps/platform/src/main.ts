@@ -30,6 +30,8 @@ const stop = (): void => {
 process.on('SIGINT', stop);
 process.on('SIGTERM', stop);
 process.on('SIGHUP', stop);
+// The bootstrap that started this process was killed.
+process.on('disconnect', stop);
 
 const starting = start();
 platform = await starting;
