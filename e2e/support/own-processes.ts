@@ -4,7 +4,7 @@ const own = new Set<ChildProcess>();
 
 /** A test that fails half-way leaves nothing running: what it started ends with the worker that runs the tests. */
 export function endWithTests(child: ChildProcess): void {
-  if (own.size === 0) process.once('exit', () => own.forEach((each) => void each.kill('SIGKILL')));
+  if (own.size === 0) process.once('exit', () => own.forEach((each) => void each.kill('SIGTERM')));
   own.add(child);
   child.once('exit', () => own.delete(child));
 }
