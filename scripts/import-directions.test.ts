@@ -11,22 +11,23 @@ describe('import directions', () => {
     writeFileSync(join(root, path), text);
   };
 
+  const manifest = (name: string, dependencies: readonly string[]): string =>
+    JSON.stringify({
+      name: `@portico/${name}`,
+      dependencies: Object.fromEntries(dependencies.map((each) => [`@portico/${each}`, 'workspace:*'])),
+    });
+
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'directions-'));
-    for (const folder of ['apps/edge', 'packages/agent', 'e2e']) {
-      write(
-        `${folder}/package.json`,
-        JSON.stringify({
-          name: `@portico/${folder.split('/').at(-1)}`,
-          dependencies: { '@portico/agent': '1', '@portico/muxado': '1' },
-        }),
-      );
-    }
+    write('apps/edge/package.json', manifest('edge', ['muxado', 'agent']));
+    write('packages/agent/package.json', manifest('agent', []));
+    write('e2e/package.json', manifest('e2e', []));
   });
 
   afterEach(() => rmSync(root, { recursive: true }));
 
   it('accepts an arrow that is drawn', () => {
+    write('apps/edge/package.json', manifest('edge', ['muxado']));
     write('apps/edge/src/a.ts', "import { x } from '@portico/muxado';");
     expect(findWrongImports(root)).toEqual([]);
   });
@@ -34,7 +35,7 @@ describe('import directions', () => {
   it('names an import against the arrows, one that leaves the package, and one that is not declared', () => {
     write(
       'apps/edge/src/a.ts',
-      "import { x } from '@portico/agent';\nimport y from '../../../packages/agent/src/y.ts';\nimport '@portico/pki';",
+      "import '@portico/muxado';\nimport { x } from '@portico/agent';\nimport y from '../../../packages/agent/src/y.ts';\nimport '@portico/pki';",
     );
     expect(findWrongImports(root)).toEqual([
       expect.stringContaining('imports @portico/agent; apps/edge may import'),
@@ -43,7 +44,14 @@ describe('import directions', () => {
     ]);
   });
 
+  it('finds a dependency that nothing imports', () => {
+    write('e2e/package.json', manifest('e2e', ['muxado']));
+    write('apps/edge/package.json', manifest('edge', []));
+    expect(findWrongImports(root)).toEqual(['e2e/package.json: names @portico/muxado, which nothing in it imports']);
+  });
+
   it('finds a package that nobody drew', () => {
+    write('apps/edge/package.json', manifest('edge', []));
     write('packages/new/package.json', '{"name":"@portico/new"}');
     expect(findWrongImports(root)).toEqual(['packages/new: not drawn in scripts/import-directions.ts']);
   });

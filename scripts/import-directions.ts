@@ -15,13 +15,13 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'packages/registry': [],
   'packages/api-contract': [],
   'packages/service': [],
-  'packages/agent': ['muxado', 'protocol', 'http1', 'http-rules'],
+  'packages/agent': ['muxado', 'protocol', 'http1'],
   'packages/db': [],
   'packages/postgres': ['service'],
   'packages/dev-env': ['*'],
   'apps/edge': ['muxado', 'protocol', 'http1', 'http-rules', 'pki', 'registry', 'api-contract', 'service'],
   'apps/api': ['db', 'registry', 'pki', 'api-contract', 'service'],
-  'apps/cli': ['agent', 'api-contract'],
+  'apps/cli': ['agent'],
   'apps/platform': ['agent', 'postgres', 'service'],
   'apps/dashboard': ['api-contract'],
   e2e: ['*'],
@@ -56,6 +56,7 @@ export function findWrongImports(root: string): string[] {
     }
     const manifest: unknown = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
     const declared = declaredDependencies(manifest);
+    const used = new Set<string>();
     for (const file of sourceFiles(join(root, folder))) {
       const place = relative(root, file);
       const isTest =
@@ -68,6 +69,7 @@ export function findWrongImports(root: string): string[] {
         }
         if (!target.startsWith('@portico/')) continue;
         const name = target.split('/')[1] ?? '';
+        used.add(`@portico/${name}`);
         const drawn =
           name === 'errors' ||
           allowed.includes('*') ||
@@ -79,6 +81,11 @@ export function findWrongImports(root: string): string[] {
         if (!declared.has(`@portico/${name}`) && `@portico/${name}` !== packageName(manifest)) {
           findings.push(`${place}: imports ${target}, which its package.json does not name`);
         }
+      }
+    }
+    for (const name of declared) {
+      if (name.startsWith('@portico/') && !used.has(name)) {
+        findings.push(`${folder}/package.json: names ${name}, which nothing in it imports`);
       }
     }
   }

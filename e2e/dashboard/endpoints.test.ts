@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import type { Agent } from '@portico/agent';
+import { firstLoadBytesMax } from '@portico/dashboard/first-load';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { firstLoadBytesMax } from '../../apps/dashboard/scripts/first-load.ts';
 import { openStage, type Stage } from '../support/dashboard-stage.ts';
 import { visit } from '../support/visit.ts';
 

@@ -1,4 +1,3 @@
-import { upstreamRequest, visitorResponse } from '../../http-rules/src/index.ts';
 import {
   encodeRequestHead,
   encodeResponseHead,
@@ -6,11 +5,12 @@ import {
   RequestParser,
   type ResponseHead,
   ResponseParser,
-} from '../src/index.ts';
+} from '@portico/http1';
+import { upstreamRequest, visitorResponse } from '../src/index.ts';
 
 // What one head costs: read, checked, rewritten, encoded. Prints µs of CPU a head, all threads,
 // median of rounds (least–most):
-//   node packages/http1/bench/heads.ts [rounds] [heads a round]
+//   node packages/http-rules/bench/heads.ts [rounds] [heads a round]
 
 const rounds = Number(process.argv[2] ?? 7);
 const heads = Number(process.argv[3] ?? 100_000);
