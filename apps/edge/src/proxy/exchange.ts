@@ -52,7 +52,14 @@ export interface Exchange {
   /** Breaks an answer off so that the visitor can tell it is not whole. */
   cut(): void;
   /** Sends `101` and gives the bare socket away, with what the visitor sent after its head. Null over HTTP/2. */
-  takeOver(response: ResponseHead): { socket: Socket; rest: Buffer } | null;
+  takeOver(response: ResponseHead): TakenOver | null;
+}
+
+export interface TakenOver {
+  readonly socket: Socket;
+  readonly rest: Buffer;
+  /** Set by the new owner: called when the listener drains. */
+  onDrain: () => void;
 }
 
 export interface ExchangeHandler {

@@ -173,6 +173,7 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
 
   #open(member: Member, head: Buffer): boolean {
     const { request, visitor } = this.#exchange;
+    visitor.streams.makeRoom(member);
     try {
       const upstream = member.open(
         {
@@ -190,6 +191,7 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
         stream: upstream,
         onIdle: (idle) => visitor.streams.give(idle),
         onGone: (gone) => visitor.streams.forget(gone),
+        onFault: (fault) => this.#proxy.errors.report(fault),
       });
       this.#endpoint.counters.bytesIn += head.length;
       this.#stream = stream;
@@ -364,7 +366,7 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
       return;
     }
     const upstream = stream.takeOver();
-    new Splice({
+    const splice = new Splice({
       socket: taken.socket,
       fromVisitor: taken.rest,
       upstream,
@@ -372,7 +374,10 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
       idleMs: this.#proxy.limits.upgradedIdleMs,
       sweep: this.#proxy.sweep,
       onClose: () => this.#exchange.visitor.streams.close(),
-    }).start();
+      isWebSocket: head.upgrade === 'websocket',
+    });
+    taken.onDrain = () => splice.drain();
+    splice.start();
   }
 
   #fail(error: PorticoError, failure: UpstreamFailure | null = null): void {
@@ -384,7 +389,7 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
 }
 
 /** Refusals after which the request is known to have gone nowhere, and another member may have it. */
-const NOT_DELIVERED = new Set(['STALE_TARGET', 'NO_LEG', 'DRAINING']);
+const NOT_DELIVERED = new Set(['STALE_TARGET', 'NO_LEG', 'DRAINING', 'NOT_TAKEN']);
 
 /** RFC 9110 section 9.2.2. */
 function isIdempotent(method: string): boolean {
@@ -419,6 +424,7 @@ function failureError(failure: UpstreamFailure, endpoint: Endpoint, host: string
     case 'ACCEPT_TIMEOUT':
       return new PorticoError(3210, { host, seconds: 10 });
     case 'QUEUE_TIMEOUT':
+    case 'NOT_TAKEN':
       return new PorticoError(734, { host, limit: 'too many', waiting: 'some' });
     case 'DRAINING':
       return new PorticoError(742);

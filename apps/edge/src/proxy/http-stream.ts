@@ -38,6 +38,7 @@ export class HttpStream implements UpstreamHandler {
   readonly #parser: ResponseParser;
   readonly #onIdle: (stream: HttpStream) => void;
   readonly #onGone: (stream: HttpStream) => void;
+  readonly #onFault: (error: unknown) => void;
   #handler: AnswerHandler | null = null;
   #requestSent = false;
   #heard = false;
@@ -51,6 +52,7 @@ export class HttpStream implements UpstreamHandler {
   /**
    * @param onIdle an exchange is over and the stream can carry the next one
    * @param onGone the stream is closed; called once
+   * @param onFault an error of ours while an answer was handled; the exchange has failed (X19)
    */
   constructor({
     endpoint,
@@ -58,18 +60,21 @@ export class HttpStream implements UpstreamHandler {
     stream,
     onIdle,
     onGone,
+    onFault,
   }: {
     endpoint: Endpoint;
     member: Member;
     stream: UpstreamStream;
     onIdle: (stream: HttpStream) => void;
     onGone: (stream: HttpStream) => void;
+    onFault: (error: unknown) => void;
   }) {
     this.endpoint = endpoint;
     this.member = member;
     this.#stream = stream;
     this.#onIdle = onIdle;
     this.#onGone = onGone;
+    this.#onFault = onFault;
     this.#parser = new ResponseParser({
       onInterim: (head) => this.#handler?.onInterim(head),
       onHead: (head) => this.#handler?.onHead(head),
@@ -164,9 +169,13 @@ export class HttpStream implements UpstreamHandler {
     this.endpoint.counters.bytesOut += chunk.length;
     this.#heard = true;
     this.#unacked += chunk.length;
-    this.#parser.push(chunk);
-    if (!this.#held) this.#ack();
-    this.#settle();
+    try {
+      this.#parser.push(chunk);
+      if (!this.#held) this.#ack();
+      this.#settle();
+    } catch (error) {
+      this.#fault(error);
+    }
   }
 
   onEnd(): void {
@@ -176,9 +185,13 @@ export class HttpStream implements UpstreamHandler {
       this.drop();
       return;
     }
-    this.#parser.finish();
-    this.#settle();
-    if (this.#open && this.#handler !== null) this.#fail({ kind: 'closed' });
+    try {
+      this.#parser.finish();
+      this.#settle();
+      if (this.#open && this.#handler !== null) this.#fail({ kind: 'closed' });
+    } catch (error) {
+      this.#fault(error);
+    }
   }
 
   onReset(): void {
@@ -220,6 +233,11 @@ export class HttpStream implements UpstreamHandler {
       this.drop();
     }
     handler.onAnswerEnd(trailers);
+  }
+
+  #fault(error: unknown): void {
+    this.#onFault(error);
+    this.#fail({ kind: 'closed' });
   }
 
   #fail(failure: UpstreamFailure): void {

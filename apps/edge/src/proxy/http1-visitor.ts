@@ -13,7 +13,7 @@ import {
   type ResponseHead,
 } from '@portico/http1';
 import { corkForTurn } from './cork.ts';
-import type { Exchange, ExchangeHandler, Visitor } from './exchange.ts';
+import type { Exchange, ExchangeHandler, TakenOver, Visitor } from './exchange.ts';
 import type { HttpProxy } from './http-proxy.ts';
 import type { Swept } from './sweep.ts';
 
@@ -44,6 +44,7 @@ export class Http1Visitor implements Exchange, Swept {
   #framing: AnswerFraming = 'none';
   #keepAlive = true;
   #draining = false;
+  #taken: TakenOver | null = null;
   /** An exchange is over; the next waits until its answer has left. */
   #nextDue = false;
   #bodyPaused = false;
@@ -159,7 +160,7 @@ export class Http1Visitor implements Exchange, Swept {
     this.#destroy();
   }
 
-  takeOver(response: ResponseHead): { socket: Socket; rest: Buffer } {
+  takeOver(response: ResponseHead): TakenOver {
     const { request } = this;
     this.#phase = 'taken';
     this.#handler = null;
@@ -172,7 +173,9 @@ export class Http1Visitor implements Exchange, Swept {
     socket.off('close', this.#onClose);
     corkForTurn(socket);
     socket.write(encodeResponseHead(visitorResponse({ request, response, keepAlive: true })));
-    return { socket, rest: this.#parser.takeRest() };
+    const taken: TakenOver = { socket, rest: this.#parser.takeRest(), onDrain: () => {} };
+    this.#taken = taken;
+    return taken;
   }
 
   // What the listener asks
@@ -180,6 +183,7 @@ export class Http1Visitor implements Exchange, Swept {
   /** Serves no further request: closes when idle, after the answer otherwise. */
   drain(): void {
     this.#draining = true;
+    this.#taken?.onDrain();
     if (this.#phase === 'reading' && this.#parser.state === 'idle') this.#endAndLinger();
   }
 
@@ -198,14 +202,7 @@ export class Http1Visitor implements Exchange, Swept {
     this.#lastBodyMs = nowMs;
     this.#windowSinceMs = nowMs;
     this.#windowBytes = 0;
-    try {
-      this.#proxy.serve(this);
-    } catch (error) {
-      // X19: an error of ours in one exchange ends that exchange, not the process.
-      this.#proxy.errors.report(error);
-      if (this.#answered) this.cut();
-      else this.#refuse(new PorticoError(500, { id: 'unknown' }), 500);
-    }
+    this.#proxy.serve(this);
   }
 
   #onBody(chunk: Buffer): void {
@@ -245,8 +242,12 @@ export class Http1Visitor implements Exchange, Swept {
     if (this.#phase !== 'reading' && this.#phase !== 'exchange') return;
     const nowMs = this.#proxy.sweep.now();
     this.#lastBodyMs = nowMs;
-    this.#parser.push(chunk);
-    this.#afterParsing();
+    try {
+      this.#parser.push(chunk);
+      this.#afterParsing();
+    } catch (error) {
+      this.#fault(error);
+    }
   };
 
   /** The visitor ended its side. Without all of its request, or while it waits, that is going away. */
@@ -277,6 +278,17 @@ export class Http1Visitor implements Exchange, Swept {
 
   // Between exchanges
 
+  /** X19: an error of ours in one exchange ends that exchange, not the process. */
+  #fault(error: unknown): void {
+    this.#proxy.errors.report(error);
+    this.#parser.stop();
+    const handler = this.#handler;
+    this.#handler = null;
+    handler?.onGone();
+    if (this.#answered || (this.#phase !== 'exchange' && this.#phase !== 'reading')) this.#destroy();
+    else this.#refuse(new PorticoError(500, { id: 'the log' }), 500);
+  }
+
   /** Once the answer is over, and the request too if the connection is to live on. */
   #finishExchange(): void {
     if (this.#phase !== 'exchange') return;
@@ -297,8 +309,12 @@ export class Http1Visitor implements Exchange, Swept {
   #advance(): void {
     if (!this.#nextDue || this.#socket.writableNeedDrain) return;
     this.#nextDue = false;
-    this.#parser.next();
-    this.#afterParsing();
+    try {
+      this.#parser.next();
+      this.#afterParsing();
+    } catch (error) {
+      this.#fault(error);
+    }
   }
 
   #afterParsing(): void {
@@ -371,8 +387,10 @@ export class Http1Visitor implements Exchange, Swept {
         this.#handler?.sweep(nowMs);
         return;
       case 'lingering':
-        if (nowMs - this.#sinceMs >= limits.lingerMs && !this.#socket.writableNeedDrain) this.#destroy();
-        else if (nowMs - this.#sinceMs >= limits.responseBodyGapMs) this.#destroy();
+        // The visitor may be slow to take the rest of the answer; what it may not do is keep us after that.
+        if (nowMs - this.#sinceMs >= (this.#socket.writableFinished ? limits.lingerMs : limits.responseBodyGapMs)) {
+          this.#destroy();
+        }
         return;
       case 'taken':
       case 'closed':

@@ -207,6 +207,7 @@ class Http2Exchange implements Exchange {
   #trailers: Fields = [];
   #answered = false;
   #answerEnded = false;
+  #answerEndedMs = 0;
   #bodyless = false;
   #paused = false;
   #over = false;
@@ -265,24 +266,25 @@ class Http2Exchange implements Exchange {
   }
 
   interim(response: ResponseHead): void {
-    if (this.#over || this.#answered) return;
+    if (!this.#isOpen() || this.#answered) return;
     this.#stream.additionalHeaders(http2HeaderObject(toHttp2Headers(response)));
   }
 
   head(response: ResponseHead, own: Fields = []): void {
-    if (this.#over || this.#answered) return;
-    this.#answered = true;
+    if (!this.#isOpen() || this.#answered) return;
     this.#bodyless = response.body.kind === 'none' || response.status === 205;
     const list = toHttp2Headers(response);
     for (let i = 0; i < own.length; i += 2) list.push((own[i] ?? '').toLowerCase(), own[i + 1] ?? '');
     // Only a chunked answer can have trailers; without them the last DATA carries END_STREAM.
     const waitForTrailers = response.body.kind === 'chunked' && !this.#bodyless;
     this.#stream.respond(http2HeaderObject(list), { endStream: this.#bodyless, waitForTrailers });
+    // Only now: node refuses heads that it cannot send, such as a status above 599, and then a page can still follow.
+    this.#answered = true;
     if (waitForTrailers) this.#stream.once('wantTrailers', this.#onWantTrailers);
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.#over || this.#bodyless || chunk.length === 0) return true;
+    if (!this.#isOpen() || this.#bodyless || chunk.length === 0) return true;
     if (this.#stream.write(chunk)) return true;
     this.#stalledSinceMs ??= this.#connection.proxy.sweep.now();
     return false;
@@ -294,9 +296,9 @@ class Http2Exchange implements Exchange {
     this.#handler = null;
     this.#trailers = trailers;
     if (!this.#bodyless) this.#stream.end();
-    if (this.#requestEnded) this.#stream.resume();
-    // RFC 9113 section 8.1: the rest of the request is not wanted, the answer stands.
-    else this.#stream.once('finish', () => this.#stream.close(NGHTTP2_NO_ERROR));
+    // What still comes of the request is thrown away for a while; a reset now could overtake the answer.
+    this.#answerEndedMs = this.#connection.proxy.sweep.now();
+    this.#stream.resume();
   }
 
   cut(): void {
@@ -322,6 +324,11 @@ class Http2Exchange implements Exchange {
     if (this.#over) return;
     if (this.#stalledSinceMs !== null && nowMs - this.#stalledSinceMs >= limits.http2StallMs) {
       this.#gone(NGHTTP2_CANCEL);
+    } else if (this.#answerEnded) {
+      // RFC 9113 section 8.1: the rest of the request is not wanted, the answer stands.
+      if (this.#stream.writableFinished && nowMs - this.#answerEndedMs >= limits.lingerMs) {
+        this.#reset(NGHTTP2_NO_ERROR);
+      }
     } else if (this.#bodyIsLate(nowMs, limits)) {
       if (this.#answered) {
         this.#gone(NGHTTP2_CANCEL);
@@ -344,7 +351,12 @@ class Http2Exchange implements Exchange {
       this.#gone(NGHTTP2_PROTOCOL_ERROR);
       return;
     }
-    this.#handler.onBody(chunk);
+    try {
+      this.#handler.onBody(chunk);
+    } catch (error) {
+      this.#connection.proxy.errors.report(error);
+      this.#gone(NGHTTP2_INTERNAL_ERROR);
+    }
   };
 
   readonly #onTrailers = (_headers: IncomingHttpHeaders, _flags: number, raw: string[]): void => {
@@ -373,6 +385,11 @@ class Http2Exchange implements Exchange {
     if (!this.#over) this.#stream.sendTrailers(http2HeaderObject(toHttp2Trailers(this.#trailers)));
   };
 
+  /** A stream that is closed says so to us later, by 'close'. */
+  #isOpen(): boolean {
+    return !this.#over && !this.#stream.destroyed && !this.#stream.closed;
+  }
+
   /** The visitor's side is over for this request: tells the proxy, then resets. */
   #gone(code: number): void {
     const handler = this.#handler;
@@ -389,13 +406,7 @@ class Http2Exchange implements Exchange {
   }
 
   #bodyIsLate(nowMs: number, limits: VisitorLimits): boolean {
-    return (
-      this.served &&
-      !this.#requestEnded &&
-      !this.#paused &&
-      !this.#answerEnded &&
-      nowMs - this.#lastBodyMs >= limits.requestBodyGapMs
-    );
+    return this.served && !this.#requestEnded && !this.#paused && nowMs - this.#lastBodyMs >= limits.requestBodyGapMs;
   }
 }
 

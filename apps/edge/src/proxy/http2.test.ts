@@ -176,4 +176,60 @@ describe('an HTTP/2 visitor', () => {
     const answer = await answerOf(session.request({ ':authority': 'other.base.test' }));
     expect(answer.status).toBe(421);
   });
+
+  it('gets a final answer before its request has ended, whole, and the rest of the request is not wanted', async () => {
+    for (const chunked of [true, false]) {
+      const { session } = await setUp(
+        (_req, res) => {
+          if (!chunked) res.setHeader('content-length', '4');
+          res.writeHead(401);
+          res.end('no!!');
+        },
+        { lingerMs: 100 },
+      );
+      const stream = session.request({ ':method': 'POST' });
+      stream.write('begin');
+      const answer = await answerOf(stream);
+      expect(answer).toMatchObject({ status: 401, body: 'no!!' });
+      await new Promise<void>((resolve) => {
+        if (stream.closed) resolve();
+        stream.once('close', () => resolve());
+      });
+      expect(stream.rstCode).toBe(constants.NGHTTP2_NO_ERROR);
+      expect((await answerOf(session.request())).status).toBe(401);
+    }
+  });
+
+  it('gets a page in the place of an answer that HTTP/2 cannot carry', async () => {
+    const { session, edge } = await setUp((_req, res) => {
+      res.writeHead(799);
+      res.end();
+    });
+    expect((await answerOf(session.request())).status).toBe(502);
+    expect(edge.https.counters.errors).toBe(1);
+  });
+
+  it('holds the upstream back while it does not read, and others on the connection go on', async () => {
+    let written = 0;
+    const { session } = await setUp((req, res) => {
+      if (req.url === '/small') {
+        res.end('ok');
+        return;
+      }
+      const block = Buffer.alloc(65_536);
+      const fill = (): void => {
+        while (!res.destroyed && written < 64 * 1024 * 1024) {
+          written += block.length;
+          if (!res.write(block)) return;
+        }
+      };
+      res.on('drain', fill);
+      fill();
+    });
+    const stalled = session.request();
+    await once(stalled, 'response');
+    for (let i = 0; i < 30; i += 1) expect((await answerOf(session.request({ ':path': '/small' }))).body).toBe('ok');
+    expect(written).toBeLessThan(16 * 1024 * 1024);
+    stalled.close(constants.NGHTTP2_CANCEL);
+  });
 });

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Endpoint, Refusal, UpstreamHandler, UpstreamStream } from '../endpoint/endpoint.ts';
 import { corkForTurn } from './cork.ts';
 import type { Sweep, Swept } from './sweep.ts';
+import { GOING_AWAY, WebSocketBoundary } from './websocket-boundary.ts';
 
 /**
  * Bytes both ways between a visitor's socket and a stream: TCP, TLS passed through, and what follows `101`. Each
@@ -22,6 +23,9 @@ export class Splice implements UpstreamHandler, Swept {
   #visitorEnded = false;
   #upstreamEnded: boolean;
   #closed = false;
+  readonly #boundary: WebSocketBoundary | null;
+  #goodbye: 'none' | 'due' | 'said' = 'none';
+  #goodbyeMs = 0;
   #lastByteMs: number;
 
   /**
@@ -29,6 +33,7 @@ export class Splice implements UpstreamHandler, Swept {
    * @param upstream the stream, the bytes that came on it before, and how many of all are not acknowledged yet
    * @param idleMs closes it after this long with no byte either way, or `halfClosedIdleMs` once one side has ended
    * @param onRefused the upstream was not reached; the socket is reset after it
+   * @param isWebSocket so that `drain` can say goodbye between two frames
    * @param onClose called once, when both sides are done
    */
   constructor({
@@ -41,6 +46,7 @@ export class Splice implements UpstreamHandler, Swept {
     sweep,
     onClose,
     onRefused = () => {},
+    isWebSocket = false,
   }: {
     socket: Socket;
     fromVisitor: Buffer;
@@ -51,6 +57,7 @@ export class Splice implements UpstreamHandler, Swept {
     sweep: Sweep;
     onClose: () => void;
     onRefused?: (refusal: Refusal) => void;
+    isWebSocket?: boolean;
   }) {
     this.#socket = socket;
     this.#stream = upstream.stream;
@@ -60,6 +67,7 @@ export class Splice implements UpstreamHandler, Swept {
     this.#halfClosedIdleMs = halfClosedIdleMs;
     this.#onClose = onClose;
     this.#onRefused = onRefused;
+    this.#boundary = isWebSocket ? new WebSocketBoundary() : null;
     this.#fromVisitor = fromVisitor;
     this.#fromUpstream = upstream.rest;
     this.#unacked = upstream.unacked;
@@ -125,19 +133,36 @@ export class Splice implements UpstreamHandler, Swept {
   }
 
   sweep(nowMs: number): void {
+    if (this.#goodbye === 'said') {
+      if (nowMs - this.#goodbyeMs >= GOODBYE_MS) this.#socket.destroy();
+      return;
+    }
     const limitMs = this.#visitorEnded || this.#upstreamEnded ? this.#halfClosedIdleMs : this.#idleMs;
     if (nowMs - this.#lastByteMs >= limitMs) this.#abort();
   }
 
-  /** Ends both sides now: the listener closes. */
-  abort(): void {
-    this.#abort();
+  /** The edge goes away: a WebSocket is told so (1001) as soon as a frame has ended, anything else runs on. */
+  drain(): void {
+    if (this.#boundary === null || this.#goodbye !== 'none' || this.#closed) return;
+    this.#goodbye = 'due';
+    if (this.#boundary.isAtBoundary) this.#sayGoodbye();
+  }
+
+  #sayGoodbye(): void {
+    this.#goodbye = 'said';
+    this.#goodbyeMs = this.#sweep.now();
+    corkForTurn(this.#socket);
+    this.#socket.end(GOING_AWAY);
+    // The visitor's close frame is for us now; the upstream sees its connection end.
+    this.#stream.abort();
+    this.#upstreamEnded = true;
+    this.#visitorEnded = true;
   }
 
   #blocked = false;
 
   readonly #onVisitorData = (chunk: Buffer): void => {
-    if (this.#closed) return;
+    if (this.#closed || this.#goodbye === 'said') return;
     this.#lastByteMs = this.#sweep.now();
     this.#endpoint.counters.bytesIn += chunk.length;
     if (this.#stream.write(chunk)) return;
@@ -146,6 +171,7 @@ export class Splice implements UpstreamHandler, Swept {
   };
 
   readonly #onVisitorEnd = (): void => {
+    if (this.#goodbye === 'said') this.#socket.destroy();
     if (this.#closed || this.#visitorEnded) return;
     this.#visitorEnded = true;
     this.#stream.end();
@@ -166,6 +192,15 @@ export class Splice implements UpstreamHandler, Swept {
 
   #toVisitor(chunk: Buffer): void {
     this.#lastByteMs = this.#sweep.now();
+    const boundary = this.#boundary;
+    if (boundary !== null) {
+      const taken = boundary.push(chunk, this.#goodbye === 'due');
+      if (this.#goodbye === 'due' && boundary.isAtBoundary) {
+        this.#socket.write(chunk.subarray(0, taken));
+        this.#sayGoodbye();
+        return;
+      }
+    }
     corkForTurn(this.#socket);
     if (this.#socket.write(chunk)) this.#ack();
   }
@@ -202,6 +237,9 @@ export class Splice implements UpstreamHandler, Swept {
     this.#onClose();
   }
 }
+
+/** How long a visitor may take to close after the goodbye. */
+const GOODBYE_MS = 2_000;
 
 /** Ends a connection so that the peer sees it was broken off, not finished. */
 function reset(socket: Socket): void {

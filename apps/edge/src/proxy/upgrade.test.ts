@@ -139,6 +139,25 @@ describe.each(['ws', 'wss'] as const)('a WebSocket over %s', (over) => {
     expect(code).toBe(1006);
   });
 
+  it('is told 1001 when the edge drains, between two frames', async () => {
+    const { edge, sockets } = await setUp();
+    const upstreamClosed = Promise.withResolvers<void>();
+    sockets.on('connection', (socket) => {
+      socket.send('x'.repeat(100_000));
+      socket.on('close', () => upstreamClosed.resolve());
+    });
+    const socket = dial(edge, over);
+    const received: string[] = [];
+    socket.on('message', (data) => received.push(String(data)));
+    await once(socket, 'message');
+    edge.drain();
+    const [code] = (await once(socket, 'close')) as [number];
+    expect(code).toBe(1001);
+    expect(received).toEqual(['x'.repeat(100_000)]);
+    await upstreamClosed.promise;
+    while (edge.connections() > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+
   it('that is idle is closed at the limit', async () => {
     const { edge } = await setUp({ upgradedIdleMs: 200 });
     const socket = await open(edge, over);

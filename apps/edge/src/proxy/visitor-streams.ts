@@ -48,6 +48,11 @@ export class VisitorStreams {
     return null;
   }
 
+  /** Before a stream is opened: idle ones of anybody give way if their session is nearly full. */
+  makeRoom(member: Member): void {
+    this.#all.makeRoom(member);
+  }
+
   /** Keeps a stream whose exchange is over. */
   give(stream: HttpStream): void {
     if (this.#closed) {
