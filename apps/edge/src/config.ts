@@ -61,10 +61,14 @@ export interface EdgeLimits {
   /** L19: streams at once on the session of a stock SDK, and of an agent that announced `open`. */
   readonly sdkStreams: number;
   readonly agentStreams: number;
-  /** L20: how long an agent may leave a stream untaken, and how many of them a session may have. */
+  /**
+   * L20: how long an agent may leave a stream untaken, and how many of them a session may have: the Go SDK queues 128
+   * and turns the next one away.
+   */
   readonly acceptTimeoutMs: number;
-  readonly untakenStreams: number;
-  /** How long streams beyond `untakenStreams` wait for room before they are refused. */
+  readonly sdkUntakenStreams: number;
+  readonly agentUntakenStreams: number;
+  /** How long streams beyond these wait for room before they are refused. */
   readonly untakenPatienceMs: number;
   /** L21: new binds of a session: at once, and a second. */
   readonly bindBurst: number;
@@ -100,7 +104,8 @@ export const defaultLimits: EdgeLimits = {
   sdkStreams: 480,
   agentStreams: 1_000,
   acceptTimeoutMs: 10_000,
-  untakenStreams: 256,
+  sdkUntakenStreams: 100,
+  agentUntakenStreams: 256,
   untakenPatienceMs: 1_000,
   bindBurst: 200,
   bindsPerSecond: 50,

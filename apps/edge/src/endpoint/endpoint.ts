@@ -115,7 +115,8 @@ export interface UpstreamHandler extends StreamHandler {
   /**
    * The agent, or the edge in its place, says that the upstream was not reached; nothing was given to it. Terminal.
    * `code` is one of the protocol's (`DIAL_REFUSED`, `DIAL_TIMEOUT`, …), or `ACCEPT_TIMEOUT` when the agent did not
-   * take the stream within 10 s (L20: answer 504 with 3210), or `QUEUE_TIMEOUT` when no stream became free (503, 734).
+   * take the stream within 10 s (L20: answer 504 with 3210), `NOT_TAKEN` when it turned it away unread (its queue is
+   * full), or `QUEUE_TIMEOUT` when no stream became free (503, 734).
    */
   onRefused(refusal: Refusal): void;
 }

@@ -286,7 +286,10 @@ export class AgentConnection {
       opener: new StreamOpener({
         mux: this.#mux,
         cap: streamCap(grant, opensWithReply ? limits.agentStreams : limits.sdkStreams),
-        limits,
+        limits: {
+          ...limits,
+          untakenStreams: opensWithReply ? limits.agentUntakenStreams : limits.sdkUntakenStreams,
+        },
         nowMs: () => performance.now(),
       }),
       bindRate: { burst: limits.bindBurst, perSecond: limits.bindsPerSecond },

@@ -1,3 +1,5 @@
+import { request as httpsRequest } from 'node:https';
+import { text } from 'node:stream/consumers';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import type { MuxStream } from '@portico/muxado';
 import { type ProxyHeader, ProxyHeaderReader, StreamType } from '@portico/protocol';
@@ -37,6 +39,66 @@ const newHost = () => {
   names += 1;
   return `t${names}.${env.baseDomain}`;
 };
+
+/** POST with a body: what must never be done twice. */
+const post = (host: string, body: string) =>
+  new Promise<{ status: number; text: string }>((resolve, reject) => {
+    const sent = httpsRequest(
+      {
+        host: '127.0.0.1',
+        port: env.https.port,
+        servername: host,
+        ca: env.ca,
+        method: 'POST',
+        headers: { host },
+        agent: false,
+      },
+      async (response) => resolve({ status: response.statusCode ?? 0, text: await text(response) }),
+    );
+    sent.on('error', reject);
+    sent.end(body);
+  });
+
+describe('a stock agent whose queue of new streams is full', () => {
+  it('gets a request again that it turned away unread, a POST too', async () => {
+    let opened = 0;
+    const agent = await join({
+      dialect: 'go',
+      onStream: (stream, type) => {
+        if (type === StreamType.proxy) opened += 1;
+        if (opened === 1) stream.reset(9);
+        else serveHttp('second')(stream, type);
+      },
+    });
+    const host = newHost();
+    await agent.bind('https', { URL: `https://${host}` });
+    expect(await post(host, 'once')).toEqual({ status: 200, text: 'second POST / HTTP/1.1' });
+    expect(opened).toBe(2);
+  });
+
+  it('never has more than 100 streams to take', async () => {
+    const waiting: MuxStream[] = [];
+    const agent = await join({ dialect: 'go', onStream: (stream) => waiting.push(stream) });
+    const host = newHost();
+    await agent.bind('https', { URL: `https://${host}` });
+    const answers = Array.from({ length: 120 }, () => get(host));
+    await eventually(
+      async () => waiting.length,
+      (count) => count >= 100,
+    );
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(waiting).toHaveLength(100);
+    for (let at = 0; at < 120; at += 1) {
+      await eventually(
+        async () => waiting.length,
+        (count) => count > at,
+      );
+      const stream = waiting[at];
+      if (stream !== undefined) serveHttp('late')(stream, StreamType.proxy);
+    }
+    expect(new Set((await Promise.all(answers)).map(({ status }) => status))).toEqual(new Set([200]));
+  });
+});
 
 describe.each(['rust', 'go'] as const)('an agent that speaks as the %s client', (dialect) => {
   it('is greeted with every field that the client needs', async () => {

@@ -269,6 +269,57 @@ describe('many streams at once', () => {
   });
 });
 
+describe('an agent whose queue is full', () => {
+  it.each([9, 5])('has not seen what it turns away unread with RST %i', async (code) => {
+    const { open } = await setUp({}, (stream) => stream.reset(code));
+    const seen = new Recorder(open());
+    await seen.saw('refused NOT_TAKEN');
+    expect(seen.calls).toEqual(['refused NOT_TAKEN']);
+  });
+
+  it('may have seen what it resets otherwise, or after a first frame', async () => {
+    const { open, arrived, streams } = await setUp();
+    const cut = new Recorder(open());
+    const late = new Recorder(open());
+    await arrived(2);
+    streams[0]?.reset(6);
+    streams[1]?.write(Buffer.from('x'));
+    await late.saw('data x');
+    streams[1]?.reset(9);
+    await Promise.all([cut.saw('reset 6'), late.saw('reset 9')]);
+  });
+
+  it('gets the next stream once it has taken one', async () => {
+    const { open, arrived, streams } = await setUp({}, (stream) => {
+      if (streams.length === 2) stream.reset(9);
+    });
+    const first = new Recorder(open());
+    const second = new Recorder(open());
+    await second.saw('refused NOT_TAKEN');
+    const third = new Recorder(open());
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(streams).toHaveLength(2);
+    streams[0]?.write(Buffer.from('taken'));
+    await first.saw('accepted');
+    await arrived(3);
+    expect(third.calls).toEqual([]);
+  });
+
+  it('gets the next stream after a moment, when it says nothing', async () => {
+    const { open, opener, clock, arrived, streams } = await setUp({}, (stream) => {
+      if (streams.length === 1) stream.reset(9);
+    });
+    await new Recorder(open()).saw('refused NOT_TAKEN');
+    new Recorder(open());
+    opener.sweep();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(streams).toHaveLength(1);
+    clock.nowMs += 250;
+    opener.sweep();
+    await arrived(2);
+  });
+});
+
 describe('a stream to an agent that replies', () => {
   it('is accepted by OpenOk, which the user never sees', async () => {
     const { open, arrived, streams } = await setUp();

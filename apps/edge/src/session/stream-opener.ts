@@ -5,6 +5,7 @@ import type { UpstreamHandler, UpstreamStream } from '../endpoint/endpoint.ts';
 
 export interface StreamOpenerLimits {
   readonly acceptTimeoutMs: number;
+  /** Streams of a session that its agent has not taken yet: as many as its own queue holds. */
   readonly untakenStreams: number;
   readonly untakenPatienceMs: number;
 }
@@ -20,6 +21,9 @@ export interface Opening {
 
 /** An agent dials for 10 s and then says that it failed. */
 const REPLY_GRACE_MS = 1_000;
+
+/** How long an agent whose queue was full is left alone, unless it takes a stream before. */
+const FULL_PAUSE_MS = 200;
 
 /** Bytes that may wait in a stream that is not open yet. */
 const HELD_BYTES = 65_536;
@@ -37,6 +41,8 @@ export class StreamOpener {
   readonly #untaken = new Set<OpenedStream>();
   /** Waiting for room; oldest first. */
   readonly #held = new Set<OpenedStream>();
+  /** The agent said that its queue is full (RST 9): until then nothing is opened. */
+  #fullUntilMs = Number.NEGATIVE_INFINITY;
   readonly cap: number;
   /** True: no stream is opened any more. */
   draining = false;
@@ -60,7 +66,7 @@ export class StreamOpener {
       throw new PorticoError(734, { host, limit: this.cap, waiting: this.#untaken.size + this.#held.size });
     }
     const stream = new OpenedStream(opening, host, this.#events);
-    if (this.#untaken.size >= this.#limits.untakenStreams) {
+    if (!this.#hasRoom()) {
       stream.heldSinceMs = this.#nowMs();
       this.#held.add(stream);
     } else {
@@ -107,15 +113,21 @@ export class StreamOpener {
   }
 
   readonly #events: StreamEvents = {
-    settled: (stream) => {
+    settled: (stream, how) => {
       this.#held.delete(stream);
+      if (how === 'full') this.#fullUntilMs = this.#nowMs() + FULL_PAUSE_MS;
+      else if (how === 'taken') this.#fullUntilMs = Number.NEGATIVE_INFINITY;
       if (this.#untaken.delete(stream)) this.#admit();
     },
   };
 
+  #hasRoom(): boolean {
+    return this.#untaken.size < this.#limits.untakenStreams && this.#nowMs() >= this.#fullUntilMs;
+  }
+
   #admit(): void {
     for (const stream of this.#held) {
-      if (this.#mux.isClosed || this.#untaken.size >= this.#limits.untakenStreams) return;
+      if (this.#mux.isClosed || !this.#hasRoom()) return;
       this.#held.delete(stream);
       try {
         stream.start(this.#mux, this.#nowMs());
@@ -129,8 +141,8 @@ export class StreamOpener {
 }
 
 interface StreamEvents {
-  /** It was taken, refused, reset or given up: it waits for nothing more. */
-  settled(stream: OpenedStream): void;
+  /** It was taken, refused as the agent's queue is full, or is over otherwise: it waits for nothing more. */
+  settled(stream: OpenedStream, how: 'taken' | 'full' | 'over'): void;
 }
 
 /**
@@ -271,8 +283,14 @@ class OpenedStream implements UpstreamStream {
       onEnd: () => handler.onEnd(),
       onWritable: () => handler.onWritable(),
       onReset: (code) => {
-        this.#over();
-        handler.onReset(code);
+        if (code !== MuxError.acceptQueueFull && code !== MuxError.refused) {
+          this.#over();
+          handler.onReset(code);
+          return;
+        }
+        // Only streams that nobody has read from are turned away with these (protocol notes, section 3).
+        this.#over(code === MuxError.acceptQueueFull ? 'full' : 'over');
+        handler.onRefused({ code: 'NOT_TAKEN', message: 'the agent did not take the stream', dialMs: 0 });
       },
     });
   }
@@ -286,7 +304,7 @@ class OpenedStream implements UpstreamStream {
     };
     stream.setHandler({
       // It has the stream; whether its upstream does is still to come. L20's clock stops.
-      onAccepted: () => this.#events.settled(this),
+      onAccepted: () => this.#events.settled(this, 'taken'),
       onData: (chunk) => {
         const answer = readReply(reply, chunk);
         if (answer.kind === 'more') {
@@ -315,16 +333,16 @@ class OpenedStream implements UpstreamStream {
 
   #taken(): void {
     this.#state = 'taken';
-    this.#events.settled(this);
+    this.#events.settled(this, 'taken');
   }
 
-  #over(): void {
+  #over(how: 'full' | 'over' = 'over'): void {
     if (this.#state === 'over') return;
     const waited = this.#state !== 'taken';
     this.#state = 'over';
     this.#early = [];
     this.#earlyBytes = 0;
-    if (waited) this.#events.settled(this);
+    if (waited) this.#events.settled(this, how);
   }
 }
 
