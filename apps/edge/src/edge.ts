@@ -15,6 +15,7 @@ import type { Endpoint } from './endpoint/endpoint.ts';
 import { Admission } from './listener/admission.ts';
 import { CertificateStore } from './listener/certificate-store.ts';
 import { HttpListener, rootCertificateAnswer } from './listener/http-listener.ts';
+import { MemoryPressure } from './listener/memory-pressure.ts';
 import { TcpListeners } from './listener/tcp-listener.ts';
 import { TlsListener } from './listener/tls-listener.ts';
 import { AdminListener } from './observe/admin-listener.ts';
@@ -123,6 +124,11 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
   for (const range of config.trustedProxies) addToBlockList(trusted, range);
   const visitorLimits = config.visitorLimits;
   const sweep = new Sweep({ periodMs: visitorLimits.sweepMs });
+  const memory = new MemoryPressure({
+    onChange: (isHigh, usedBytes) =>
+      part('memory').warn({ isHigh, usedBytes }, isHigh ? 'memory is short' : 'memory is free again'),
+  });
+  sweep.add(memory);
   const idleStreams = new IdleStreams({
     sweep,
     idleMs: visitorLimits.idleStreamMs,
@@ -132,7 +138,7 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
     limits: visitorLimits,
     trusted,
     sweep,
-    shedding: () => watchdog.shedding || descriptors.exhausted,
+    shedding: () => watchdog.shedding || descriptors.exhausted || memory.isHigh,
   });
   const errors = new ErrorAnswers({ log: part('proxy'), edgeName: config.region, baseDomain });
   const platformHosts = new PlatformProxy({

@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest';
+import { cgroupLimitBytes, MemoryPressure } from './memory-pressure.ts';
+
+describe('memory pressure', () => {
+  it('is high above three quarters of the limit, looked at once a second', () => {
+    let used = 74;
+    const seen: boolean[] = [];
+    const pressure = new MemoryPressure({
+      limitBytes: 100,
+      usedBytes: () => used,
+      onChange: (isHigh) => seen.push(isHigh),
+    });
+    pressure.sweep(0);
+    expect(pressure.isHigh).toBe(false);
+    used = 76;
+    pressure.sweep(500);
+    expect(pressure.isHigh).toBe(false);
+    pressure.sweep(1_000);
+    expect(pressure.isHigh).toBe(true);
+    used = 10;
+    pressure.sweep(2_000);
+    expect(seen).toEqual([true, false]);
+  });
+
+  it('is not high in this process', () => {
+    const pressure = new MemoryPressure();
+    pressure.sweep(0);
+    expect(pressure.isHigh).toBe(false);
+    expect(cgroupLimitBytes()).toBeGreaterThan(process.memoryUsage.rss());
+  });
+});
