@@ -4,7 +4,8 @@ import { connect, type Socket } from 'node:net';
 import type { Agent, AgentEndpoint } from '@portico/agent';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { httpUpstream, tcpUpstream } from '../support/upstream.ts';
+import { startRelay } from '../support/relay.ts';
+import { httpUpstream, patternStream, tcpUpstream } from '../support/upstream.ts';
 import { visit } from '../support/visit.ts';
 
 /** Our agent against our edge: what each is tested for alone must hold between them. */
@@ -103,10 +104,10 @@ describe('our agent at our edge', () => {
     expect((await visit(env, next.url)).body.toString()).toBe('hello /');
   });
 
-  it('carries 480 connections at once, each its own', async () => {
+  it('carries 1,000 connections at once, each its own', async () => {
     const endpoint = await agent().forward({ proto: 'tcp', upstream: String(await echo()) });
-    // As many as the limits of the first account allow a session.
-    const texts = Array.from({ length: 480 }, (_, i) => `${i} ${randomBytes(50).toString('hex')}`);
+    // L19: as many as one session of an agent of ours may have.
+    const texts = Array.from({ length: 1_000 }, (_, i) => `${i} ${randomBytes(50).toString('hex')}`);
     const sockets: Socket[] = [];
     // In waves: the edge lets 256 streams of a session wait for the agent, and refuses more.
     for (let at = 0; at < texts.length; at += 60) {
@@ -124,6 +125,40 @@ describe('our agent at our edge', () => {
     const rests = Promise.all(sockets.map(readAll));
     for (const socket of sockets) socket.end('!');
     expect(new Set(await rests)).toEqual(new Set(['!']));
+  });
+
+  it('fills a long way with one stream, up and down', async () => {
+    const roundTripMs = 100;
+    const relay = await startRelay(
+      { host: '127.0.0.1', port: Number(env.connectUrl.split(':').at(-1)) },
+      { delayMs: roundTripMs / 2 },
+    );
+    cleanups.push(() => relay.close());
+    const bytes = 16 * 1_048_576;
+    const upstream = await tcpUpstream((socket) => {
+      let count = 0;
+      socket.on('data', (chunk: Buffer) => {
+        count += chunk.length;
+        if (count === bytes) patternStream(bytes, 1).pipe(socket);
+      });
+    });
+    cleanups.push(() => upstream.close());
+    const far = env.agent({ connectUrl: `localhost:${relay.port}` });
+    const endpoint = await far.forward({ proto: 'tcp', upstream: String(upstream.port) });
+    const socket = await dial(endpoint);
+    const startedMs = performance.now();
+    patternStream(bytes, 2).pipe(socket, { end: false });
+    let turnedMs = 0;
+    let received = 0;
+    for await (const chunk of socket) {
+      if (received === 0) turnedMs = performance.now();
+      received += (chunk as Buffer).length;
+      if (received === bytes) break;
+    }
+    // What a window of 256 KiB that never grows takes at the very least.
+    const fixedMs = (bytes / 262_144) * roundTripMs;
+    expect(turnedMs - startedMs).toBeLessThan(fixedMs * 0.7);
+    expect(performance.now() - turnedMs).toBeLessThan(fixedMs * 0.7);
   });
 
   it('keeps a name for the session that is alive, and gives it to the next one after that', async () => {

@@ -9,14 +9,23 @@ export interface Relay {
   close(): Promise<void>;
 }
 
-export async function startRelay(target: { host: string; port: number }): Promise<Relay> {
+/** @param options.delayMs how long each byte is under way, each way; any number of bytes at once. */
+export async function startRelay(
+  target: { host: string; port: number },
+  { delayMs = 0 }: { delayMs?: number } = {},
+): Promise<Relay> {
   const pairs = new Set<readonly [Socket, Socket]>();
   const server = createServer((inbound) => {
     const outbound = connect(target);
     const pair = [inbound, outbound] as const;
     pairs.add(pair);
-    inbound.pipe(outbound);
-    outbound.pipe(inbound);
+    if (delayMs === 0) {
+      inbound.pipe(outbound);
+      outbound.pipe(inbound);
+    } else {
+      later(inbound, outbound, delayMs);
+      later(outbound, inbound, delayMs);
+    }
     for (const socket of pair) {
       socket.on('error', () => undefined);
       socket.on('close', () => {
@@ -47,4 +56,9 @@ export async function startRelay(target: { host: string; port: number }): Promis
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+function later(from: Socket, to: Socket, delayMs: number): void {
+  from.on('data', (chunk: Buffer) => setTimeout(() => to.write(chunk), delayMs));
+  from.on('end', () => setTimeout(() => to.end(), delayMs));
 }

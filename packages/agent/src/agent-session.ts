@@ -221,6 +221,8 @@ export class AgentSession {
     if (response.error !== '') throw refusal(response.error);
     if (response.clientId === '')
       throw new AgentError('protocol', 'The server sent an answer to Auth without a client id.');
+    // We announced it above: it holds when the server did too.
+    if (response.portico?.window === true) this.#mux.allowWindowGrowth();
     this.#keys = { clientId: response.clientId, cookie: response.cookie };
     const orNull = (text: string): string | null => (text === '' ? null : text);
     this.#info = {

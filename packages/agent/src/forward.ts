@@ -129,8 +129,10 @@ export class Forward implements StreamHandler, UpstreamEvents {
     if (this.#state !== 'open') return false;
     this.#bytesOut += bytes.length;
     this.#touch(true);
+    const { tap } = this.#options;
+    if (tap === null) return this.#stream.writeCopy(bytes);
     const kept = Buffer.from(bytes);
-    this.#options.tap?.response(kept);
+    tap.response(kept);
     return this.#stream.write(kept);
   }
 

@@ -35,7 +35,7 @@ describe('an agent that shows a token', () => {
         tokenHash: createHash('sha256').update(authtoken).digest('hex'),
         account: { id: accountId, name: 'Another', plan: 'self-hosted' },
         acl: ['bind:a.portico.localhost'],
-        limits: { endpointsPerSession: 100, streamsPerSession: 480 },
+        limits: { endpointsPerSession: 100, streamsPerSession: 1_000 },
       },
     });
     expect(JSON.stringify(answer)).not.toContain(authtoken);

@@ -65,6 +65,8 @@ export interface AgentSide {
 
 /** How long an agent that was refused may take to read why. */
 const REFUSED_LINGER_MS = 1_000;
+/** Streams for what the edge itself asks of an agent. */
+const COMMAND_STREAMS = 16;
 const METADATA_BYTES_MAX = 4_096;
 const HEARTBEAT_MS = { min: 1_000, max: 3_600_000 };
 /** Codes that say that the token is bad: who collects them is slowed down. */
@@ -101,8 +103,8 @@ export class AgentConnection {
       transport: socket,
       role: 'server',
       limits: {
-        // The cap of a session shows after Auth and is kept by its opener; a few more are for commands.
-        localStreams: Math.max(limits.agentStreams, limits.sdkStreams) + 16,
+        // The cap of a session shows after Auth.
+        localStreams: COMMAND_STREAMS,
         peerStreams: limits.rpcStreams,
         authMs: limits.authTimeoutMs,
       },
@@ -219,7 +221,8 @@ export class AgentConnection {
           planName: session.grant.account.plan,
           banner: '',
           agentSessionId: session.id,
-          portico: session.agent.opensWithReply ? parsePorticoExtra({ ...PORTICO_EXTRA, window: 0 }) : null,
+          // Only to those who announced it themselves: the stock clients know no such field.
+          portico: request.portico === null ? null : parsePorticoExtra(PORTICO_EXTRA),
         }),
       );
       this.#mux.startHeartbeat();
@@ -274,6 +277,7 @@ export class AgentConnection {
     const count = sessions.countOthers(grant.account.id, clientId);
     if (count >= grant.limits.sessions) throw new PorticoError(108, { limit: grant.limits.sessions, count });
     const opensWithReply = request.portico?.open === true;
+    if (request.portico?.window === true) this.#mux.allowWindowGrowth();
     const session = new AgentSession({
       id: newId('ts', this.#side.now()) as SessionId,
       clientId,
@@ -304,6 +308,8 @@ export class AgentConnection {
     this.#state = { kind: 'known', session };
     this.#authenticated();
     this.#mux.setAuthenticated();
+    // A few more than its cap: commands are streams too.
+    this.#mux.setLocalStreamLimit(session.opener.cap + COMMAND_STREAMS);
     sessions.add(session);
     live.putSession({
       sessionId: session.id,
