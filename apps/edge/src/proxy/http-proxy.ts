@@ -11,7 +11,7 @@ import {
   NO_BODY,
   type ResponseHead,
 } from '@portico/http1';
-import type { Endpoint, Member } from '../endpoint/endpoint.ts';
+import { countError, type Endpoint, type Member } from '../endpoint/endpoint.ts';
 import { type ErrorAnswers, ownHead } from './error-response.ts';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
 import { type AnswerHandler, HttpStream, type UpstreamFailure } from './http-stream.ts';
@@ -99,7 +99,7 @@ export class HttpProxy {
       return;
     }
     if (!visitor.streams.enter(endpoint, this.limits.connectionsPerEndpoint)) {
-      endpoint.counters.errors += 1;
+      countError(endpoint.counters, 743);
       this.errors.answer(
         exchange,
         new PorticoError(743, { reason: `${endpoint.url} has too many visitor connections` }),
@@ -382,7 +382,7 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
 
   #fail(error: PorticoError, failure: UpstreamFailure | null = null): void {
     this.#phase = 'over';
-    this.#endpoint.counters.errors += 1;
+    countError(this.#endpoint.counters, error.code);
     if (this.#exchange.answered) this.#exchange.cut();
     else this.#proxy.errors.answer(this.#exchange, error, { endpoint: this.#endpoint, member: this.#member, failure });
   }
@@ -409,8 +409,8 @@ function isEventStream(fields: Fields): boolean {
   return getField(fields, 'content-type')?.toLowerCase().startsWith('text/event-stream') === true;
 }
 
-/** What the visitor is told of a failure behind the agent. */
-function failureError(failure: UpstreamFailure, endpoint: Endpoint, host: string): PorticoError {
+/** What the visitor is told of a failure behind the agent; what its owner is told of one that has no words for visitors. */
+export function failureError(failure: UpstreamFailure, endpoint: Endpoint, host: string): PorticoError {
   const upstream = endpoint.forwardsTo;
   switch (failure.kind) {
     case 'syntax':

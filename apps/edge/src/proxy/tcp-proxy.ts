@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { PorticoError } from '@portico/errors';
-import type { Endpoint } from '../endpoint/endpoint.ts';
+import { countError, type Endpoint } from '../endpoint/endpoint.ts';
 import type { Draining, Peer } from '../listener/public-server.ts';
+import { failureError } from './http-proxy.ts';
 import type { VisitorLimits } from './limits.ts';
 import { Splice } from './splice.ts';
 import type { Sweep } from './sweep.ts';
@@ -32,9 +33,10 @@ export class TcpProxy {
    */
   serve(socket: Socket, peer: Peer, endpoint: Endpoint, first: Buffer): Draining {
     const { counters } = endpoint;
-    const member = this.#refusal() === null ? endpoint.pool.pick() : null;
+    const refusal = this.#refusal();
+    const member = refusal === null ? endpoint.pool.pick() : null;
     if (member === null || counters.openConnections >= this.#limits.connectionsPerEndpoint) {
-      counters.errors += 1;
+      countError(counters, refusal?.code ?? (member === null ? 3200 : 743));
       socket.resetAndDestroy();
       return NOTHING;
     }
@@ -62,8 +64,8 @@ export class TcpProxy {
         idleMs: Number.POSITIVE_INFINITY,
         halfClosedIdleMs: this.#limits.upgradedIdleMs,
         sweep: this.#sweep,
-        onRefused: () => {
-          counters.errors += 1;
+        onRefused: (why) => {
+          countError(counters, failureError({ kind: 'refused', refusal: why }, endpoint, endpoint.host).code);
         },
         onClose: () => {
           counters.openConnections -= 1;
@@ -71,9 +73,9 @@ export class TcpProxy {
       }).start();
     } catch (error) {
       counters.openConnections -= 1;
-      counters.errors += 1;
       socket.resetAndDestroy();
       if (!(error instanceof PorticoError)) throw error;
+      countError(counters, error.code);
     }
     return NOTHING;
   }

@@ -182,7 +182,12 @@ function parseHead(text: string): { request: RecordedRequest; framing: number | 
   for (const [name] of fields) {
     if (/_/.test(name) && /^(x_forwarded|x_real|content_length|transfer_encoding|host)/i.test(name))
       return `disguised ${name}`;
-    if (/^(keep-alive|proxy-.*|http2-settings|ngrok-error-code|portico-.*)$/i.test(name)) return `field ${name}`;
+    if (
+      /^(keep-alive|proxy-(connection|authenticate|authorization)|http2-settings|ngrok-error-code|portico-.*)$/i.test(
+        name,
+      )
+    )
+      return `field ${name}`;
   }
   if (all('host').length !== 1) return 'not exactly one Host';
   if (!/^[a-z0-9.-]+(:[0-9]+)?$/i.test(all('host')[0] ?? '')) return `host ${all('host')[0]}`;
