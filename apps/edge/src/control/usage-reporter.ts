@@ -100,7 +100,7 @@ export class UsageReporter {
     const minute = new Date(Math.floor(this.#now() / 60_000) * 60_000).toISOString();
     for (const tracked of this.#tracked.values()) {
       const { endpoint, reported } = tracked;
-      const { requests, connections, bytesIn, bytesOut, errors, openConnections } = endpoint.counters;
+      const { requests, connections, bytesIn, bytesOut, errors, lastErrorCode, openConnections } = endpoint.counters;
       const now: Sum = { requests, connections, bytesIn, bytesOut, errors };
       if (tracked.retired && openConnections <= 0) this.#tracked.delete(endpoint);
       const moved =
@@ -120,6 +120,7 @@ export class UsageReporter {
         bytesIn: bytesIn - reported.bytesIn,
         bytesOut: bytesOut - reported.bytesOut,
         errors: errors - reported.errors,
+        lastErrorCode: errors === reported.errors ? null : lastErrorCode,
       });
       tracked.reported = now;
     }
@@ -136,6 +137,7 @@ export class UsageReporter {
         bytesIn: there.bytesIn + row.bytesIn,
         bytesOut: there.bytesOut + row.bytesOut,
         errors: there.errors + row.errors,
+        lastErrorCode: row.lastErrorCode ?? there.lastErrorCode,
       });
       return;
     }

@@ -43,12 +43,28 @@ export interface EndpointCounters {
   bytesOut: number;
   /** Exchanges or connections that the edge itself had to answer or cut (5xx of ours). */
   errors: number;
+  /** Catalogue code of the last of them; null before the first. */
+  lastErrorCode: number | null;
   /** Visitor connections that are open on it now; this one goes down again (L13). */
   openConnections: number;
 }
 
 export function createCounters(): EndpointCounters {
-  return { requests: 0, connections: 0, bytesIn: 0, bytesOut: 0, errors: 0, openConnections: 0 };
+  return {
+    requests: 0,
+    connections: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    errors: 0,
+    lastErrorCode: null,
+    openConnections: 0,
+  };
+}
+
+/** One exchange or connection that the edge had to answer or cut itself, with the catalogue code that says why. */
+export function countError(counters: EndpointCounters, code: number): void {
+  counters.errors += 1;
+  counters.lastErrorCode = code;
 }
 
 /** Those who serve one URL. */

@@ -11,6 +11,8 @@ export interface AgentDescription {
   readonly clientType: string;
   readonly userAgent: string;
   readonly metadata: string;
+  /** Of its machine; '' if it does not say. */
+  readonly hostname: string;
   /** It announced the extension that opens streams with a reply (design D12). */
   readonly opensWithReply: boolean;
 }
@@ -85,6 +87,13 @@ export class AgentSession {
   get agentName(): string {
     const { clientType, version, os } = this.agent;
     return `${clientType || 'agent'}/${version || '?'} (${os || '?'})`;
+  }
+
+  /** What its owner knows it by: the machine's name, else a short description it gave itself, else what it is. */
+  get displayName(): string {
+    const { hostname, metadata, clientType } = this.agent;
+    if (hostname !== '') return hostname;
+    return /^[^{[\n]{1,64}$/.test(metadata) ? metadata : clientType;
   }
 
   /** Beats at once and says whether any byte came back in time; a session that ends meanwhile is not there. */

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { connectAgent } from '@portico/agent';
 import { ConfigError, createLogger, newId, readText, runProcess } from '@portico/service';
 import { welcomePage } from './page.ts';
@@ -37,6 +38,8 @@ await runProcess(log, async () => {
     ca: readFileSync(required('PORTICO_CA_FILE'), 'utf8'),
     authtoken: required('PORTICO_AUTHTOKEN'),
     metadata: 'built-in welcome page',
+    version: productVersion(),
+    clientType: 'portico-welcome',
   });
   const endpoint = await agent.forward({
     proto: 'http',
@@ -54,3 +57,9 @@ await runProcess(log, async () => {
     },
   };
 });
+
+/** The product has one version, the root package's. */
+function productVersion(): string {
+  const text = readFileSync(join(import.meta.dirname, '../../../../package.json'), 'utf8');
+  return /"version":\s*"([^"]+)"/.exec(text)?.[1] ?? '0.0.0';
+}
