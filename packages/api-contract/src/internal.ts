@@ -205,7 +205,12 @@ export const eventsRequest = z.object({
 });
 export type EventsRequest = z.infer<typeof eventsRequest>;
 
-export const issuingRequest = z.object({ nodeId: id, publicKeyPem: z.string().max(4096) });
+export const issuingRequest = z.object({
+  nodeId: id,
+  publicKeyPem: z.string().max(4096),
+  /** That the sender holds the private key: `provePossession` of `packages/pki`, with the node's id as context. */
+  proof: z.base64().max(512),
+});
 export const issuingResponse = z.object({ chainPem: z.string(), rootPem: z.string(), notAfter: isoTime });
 export type IssuingRequest = z.infer<typeof issuingRequest>;
 export type IssuingResponse = z.infer<typeof issuingResponse>;

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { IssuingRequest, IssuingResponse } from '@portico/api-contract/internal';
 import { PorticoError } from '@portico/errors';
-import { createIssuingCa, PkiError } from '@portico/pki';
+import { createIssuingCa, PkiError, verifyPossession } from '@portico/pki';
 import type { ApiContext } from '../context.ts';
 import { NotReadyError } from '../plugins/failure.ts';
 
@@ -9,15 +9,17 @@ const DAYS = 365;
 
 /**
  * Signs the issuing CA of an edge over the key that the edge made. Such a CA can issue for the base domain and what
- * lies under it, loopback and this installation's own names, and for nothing else in the world. 215 not a key.
+ * lies under it, loopback and this installation's own names, and for nothing else in the world. 215 not a key,
+ * or not one that the sender holds.
  */
 export async function signIssuingCa(
   { config, keys, now }: Pick<ApiContext, 'config' | 'keys' | 'now'>,
-  { nodeId, publicKeyPem }: IssuingRequest,
+  { nodeId, publicKeyPem, proof }: IssuingRequest,
 ): Promise<IssuingResponse> {
   const { root } = keys;
   if (root === null) throw new NotReadyError('the root CA is not loaded yet');
   try {
+    if (!verifyPossession(publicKeyPem, nodeId, proof)) throw new PkiError('The proof is not of this key and node.');
     const chainPem = await createIssuingCa({
       root,
       publicKeyPem,

@@ -1,5 +1,5 @@
 import { InternalApiError, type InternalClient } from '@portico/api-contract/internal';
-import { checkIssuingCa, createKeyPair, LeafIssuer, PkiError, renewAt } from '@portico/pki';
+import { checkIssuingCa, createKeyPair, LeafIssuer, PkiError, provePossession, renewAt } from '@portico/pki';
 import type { Logger } from '@portico/service';
 import { Backoff, pause } from './backoff.ts';
 
@@ -58,7 +58,11 @@ export class IssuingCa {
     const keys = await createKeyPair();
     while (!signal.aborted) {
       try {
-        const answer = await this.#client.signIssuing({ nodeId: this.#nodeId, publicKeyPem: keys.publicKeyPem });
+        const answer = await this.#client.signIssuing({
+          nodeId: this.#nodeId,
+          publicKeyPem: keys.publicKeyPem,
+          proof: provePossession(keys, this.#nodeId),
+        });
         const certificatePem = answer.chainPem;
         checkIssuingCa({
           certificatePem,

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type Change, InternalApiError, InternalClient } from '@portico/api-contract/internal';
 import { revokeNodeCredential } from '@portico/db';
-import { checkIssuingCa, createKeyPair } from '@portico/pki';
+import { checkIssuingCa, createKeyPair, type KeyPair, provePossession } from '@portico/pki';
 import { newId } from '@portico/service';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeToken } from '../../secrets/token.ts';
@@ -253,17 +253,40 @@ describe('reports', () => {
 
 describe('certificates', () => {
   it('of an edge are signed over its own key, for our names only', async () => {
-    const { publicKeyPem, privateKeyPem } = await createKeyPair();
-    const answer = await test.edge.signIssuing({ nodeId: 'edge-1', publicKeyPem });
+    const keys = await createKeyPair();
+    const { publicKeyPem, privateKeyPem } = keys;
+    const proof = provePossession(keys, 'edge-1');
+    const answer = await test.edge.signIssuing({ nodeId: 'edge-1', publicKeyPem, proof });
     checkIssuingCa({ certificatePem: answer.chainPem, rootPem: answer.rootPem, privateKeyPem, now: test.now() });
     expect(answer.rootPem).toBe(await readFile(join(test.folder, 'ca.pem'), 'utf8'));
     expect(new Date(answer.notAfter)).toEqual(new X509Certificate(answer.chainPem).validToDate);
     await test.restart();
-    expect((await test.edge.signIssuing({ nodeId: 'edge-1', publicKeyPem })).rootPem).toBe(answer.rootPem);
+    expect((await test.edge.signIssuing({ nodeId: 'edge-1', publicKeyPem, proof })).rootPem).toBe(answer.rootPem);
   });
 
   it('are not made over what is no key', async () => {
-    const asked = test.edge.signIssuing({ nodeId: 'edge-1', publicKeyPem: 'nonsense' });
+    const asked = test.edge.signIssuing({ nodeId: 'edge-1', publicKeyPem: 'nonsense', proof: 'AAAA' });
+    await expect(asked).rejects.toMatchObject({ kind: 'rejected', status: 400 });
+  });
+});
+
+describe('the proof that an edge holds its key', () => {
+  it.each([
+    ['for another node', async (keys: KeyPair) => provePossession(keys, 'edge-2')],
+    [
+      'by another key',
+      async ({ publicKeyPem }: KeyPair) =>
+        provePossession({ publicKeyPem, privateKeyPem: (await createKeyPair()).privateKeyPem }, 'edge-1'),
+    ],
+    ['that is none', async () => 'AAAA'],
+    ['that is missing', async () => ''],
+  ])('%s signs nothing', async (_what, prove) => {
+    const keys = await createKeyPair();
+    const asked = test.edge.signIssuing({
+      nodeId: 'edge-1',
+      publicKeyPem: keys.publicKeyPem,
+      proof: await prove(keys),
+    });
     await expect(asked).rejects.toMatchObject({ kind: 'rejected', status: 400 });
   });
 });
