@@ -3,14 +3,16 @@
  * - `unavailable`: the database is away, starting, read-only, overloaded or too slow. The same query may work soon.
  * - `conflict`: a unique name is taken.
  * - `missing`: the row to change is not there.
+ * - `referenced`: other rows point to it, or the row it should point to is not there.
  */
-export type DatabaseFault = 'unavailable' | 'conflict' | 'missing';
+export type DatabaseFault = 'unavailable' | 'conflict' | 'missing' | 'referenced';
 
 /** Null: not an error of the database, or one that is a mistake of ours. Knows Prisma's codes, Postgres's and the socket's. */
 export function databaseFault(error: unknown): DatabaseFault | null {
   for (const code of codesOf(error)) {
     if (code === 'P2002' || code === '23505') return 'conflict';
     if (code === 'P2025') return 'missing';
+    if (code === 'P2003' || code === '23503' || code === '23001') return 'referenced';
     if (unavailable.has(code) || /^(08|57P|53)/.test(code)) return 'unavailable';
   }
   return null;

@@ -4,18 +4,29 @@ import { randomFillSync } from 'node:crypto';
 export type IdPrefix =
   | 'ac'
   | 'ak'
+  | 'bot'
+  | 'ca'
+  | 'cert'
   | 'cr'
   | 'ed'
   | 'ep'
+  | 'esb'
   | 'ev'
+  | 'ipp'
+  | 'ipr'
+  | 'ipx'
   | 'mb'
   | 'nd'
   | 'op'
+  | 'ra'
   | 'rd'
   | 'req'
+  | 'secret'
+  | 'service'
   | 'tn'
   | 'ts'
-  | 'usr';
+  | 'usr'
+  | 'vault';
 
 const EPOCH_S = 1_400_000_000;
 const PAYLOAD_BYTES = 16;

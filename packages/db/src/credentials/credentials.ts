@@ -1,6 +1,7 @@
 import type { Queries } from '../database.ts';
 import type { Account, Credential } from '../generated/client.ts';
 import { asPage, beforeCursor, type Page, type PageRequest, pageArguments } from '../page.ts';
+import { inactiveOwners } from '../service-users/service-users.ts';
 
 export type CredentialRow = Credential;
 export type CredentialWithAccount = Credential & { readonly account: Account };
@@ -73,10 +74,15 @@ export function findCredentialOfToken(db: Queries, id: string): Promise<Credenti
   return db.credential.findUnique({ where: { id }, include: { account: true } });
 }
 
-/** For reconciliation with an edge: of whatever accounts; revoked ones are left out. */
-export function findLiveCredentials(db: Queries, ids: readonly string[]): Promise<CredentialWithAccount[]> {
-  return db.credential.findMany({
+/** For reconciliation with an edge: of whatever accounts; revoked ones and those of inactive owners are left out. */
+export async function findLiveCredentials(db: Queries, ids: readonly string[]): Promise<CredentialWithAccount[]> {
+  const rows = await db.credential.findMany({
     where: { id: { in: [...ids] }, revokedAt: null },
     include: { account: true },
   });
+  const inactive = await inactiveOwners(
+    db,
+    rows.map((row) => row.ownerId),
+  );
+  return rows.filter((row) => row.ownerId === null || !inactive.has(row.ownerId));
 }

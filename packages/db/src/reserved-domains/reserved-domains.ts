@@ -9,6 +9,7 @@ export interface NewReservedDomain {
   readonly domain: string;
   readonly description: string;
   readonly metadata: string;
+  readonly certificateId?: string | null;
   readonly createdAt: Date;
 }
 
@@ -41,11 +42,11 @@ export async function updateReservedDomain(
   db: Queries,
   accountId: string,
   id: string,
-  changes: { readonly description?: string; readonly metadata?: string },
+  changes: { readonly description?: string; readonly metadata?: string; readonly certificateId?: string | null },
 ): Promise<ReservedDomainRow | null> {
   const rows = await db.reservedDomain.updateManyAndReturn({
     where: { id, accountId },
-    data: { description: changes.description, metadata: changes.metadata },
+    data: { ...changes },
   });
   return rows[0] ?? null;
 }
