@@ -47,6 +47,8 @@ export class HttpStream implements UpstreamHandler {
   #peerEnded = false;
   #unacked = 0;
   #held = false;
+  /** What came while it was held: at most one window. */
+  readonly #kept: Buffer[] = [];
   #open = true;
 
   /**
@@ -122,15 +124,24 @@ export class HttpStream implements UpstreamHandler {
     return this.#open;
   }
 
-  /** Stops giving the agent room, because the visitor does not take what is there. */
+  /**
+   * Stops giving the agent room, because the visitor does not take what is there. What the agent sends within its
+   * window is kept here as it came: in the visitor's socket it would lie twice, plain and encrypted.
+   */
   hold(): void {
     this.#held = true;
   }
 
-  /** The visitor took everything: the agent gets room again. */
+  /** The visitor took everything: it gets what was kept, and the agent gets room again. */
   letGo(): void {
     this.#held = false;
+    while (this.#kept.length > 0 && !this.#held && this.#open) {
+      const chunk = this.#kept.shift();
+      if (chunk !== undefined) this.#parse(chunk);
+    }
+    if (this.#held || !this.#open) return;
     this.#ack();
+    if (this.#peerEnded) this.#finish();
   }
 
   /** Drops the stream, whatever it is doing; the upstream sees the end at once. */
@@ -143,7 +154,7 @@ export class HttpStream implements UpstreamHandler {
 
   /** After `101`: the bare stream, and the bytes that came behind the head and are not yet acknowledged. */
   takeOver(): { stream: UpstreamStream; rest: Buffer; unacked: number; ended: boolean } {
-    const rest = this.#parser.takeRest();
+    const rest = Buffer.concat([this.#parser.takeRest(), ...this.#kept]);
     const unacked = this.#unacked;
     this.#handler = null;
     this.#unacked = 0;
@@ -169,6 +180,18 @@ export class HttpStream implements UpstreamHandler {
     this.endpoint.counters.bytesOut += chunk.length;
     this.#heard = true;
     this.#unacked += chunk.length;
+    if (this.#held) this.#kept.push(chunk);
+    else this.#parse(chunk);
+  }
+
+  onEnd(): void {
+    if (!this.#open) return;
+    this.#peerEnded = true;
+    if (this.#handler === null) this.drop();
+    else if (this.#kept.length === 0) this.#finish();
+  }
+
+  #parse(chunk: Buffer): void {
     try {
       this.#parser.push(chunk);
       if (!this.#held) this.#ack();
@@ -178,13 +201,9 @@ export class HttpStream implements UpstreamHandler {
     }
   }
 
-  onEnd(): void {
-    if (!this.#open) return;
-    this.#peerEnded = true;
-    if (this.#handler === null) {
-      this.drop();
-      return;
-    }
+  /** The peer's FIN, once all that came before it was parsed. */
+  #finish(): void {
+    if (!this.#open || this.#handler === null) return;
     try {
       this.#parser.finish();
       this.#settle();
@@ -221,12 +240,13 @@ export class HttpStream implements UpstreamHandler {
     this.#ended = null;
     this.#handler = null;
     // Bytes behind the end of an answer make it a fault, though the answer itself stays good.
-    const clean = this.#parser.reusable && this.#requestSent && !this.#peerEnded;
+    const clean = this.#parser.reusable && this.#requestSent && !this.#peerEnded && this.#kept.length === 0;
     if (clean) {
       this.letGo();
       this.reused = true;
       this.#onIdle(this);
     } else if (this.#peerEnded && this.#requestSent) {
+      this.#ack();
       this.#stream.end();
       this.#gone();
     } else {
@@ -258,6 +278,7 @@ export class HttpStream implements UpstreamHandler {
   #gone(): void {
     if (!this.#open) return;
     this.#open = false;
+    this.#kept.length = 0;
     this.#onGone(this);
   }
 }

@@ -401,6 +401,33 @@ describe('an upstream that answers badly', () => {
   });
 });
 
+describe('a visitor who ends its side', () => {
+  it('after the last byte of answer was queued still gets all of it', async () => {
+    const size = 8_000_000;
+    const { edge } = await scripted((socket) =>
+      socket.once('data', () => socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${size}\r\n\r\n${'x'.repeat(size)}`)),
+    );
+    for (const connection of ['keep-alive', 'close']) {
+      const socket = connect({ port: edge.httpPort, host: '127.0.0.1', allowHalfOpen: true });
+      socket.write(`GET / HTTP/1.1\r\n${HOST}Connection: ${connection}\r\n\r\n`);
+      let received = 0;
+      // Reads slowly, so that the end of the answer waits in the edge when our end comes.
+      socket.on('data', (chunk) => {
+        received += chunk.length;
+        if (received > size - 300_000 && !socket.writableEnded) {
+          socket.pause();
+          setTimeout(() => {
+            socket.end();
+            setTimeout(() => socket.resume(), 20);
+          }, 50);
+        }
+      });
+      await once(socket, 'end');
+      expect(received).toBeGreaterThan(size);
+    }
+  });
+});
+
 describe('a visitor who leaves', () => {
   it.each(['end', 'reset'] as const)('in the middle of a request body (%s) aborts it upstream', async (how) => {
     const { edge, upstream } = await setUp();

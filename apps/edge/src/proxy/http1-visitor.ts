@@ -255,12 +255,14 @@ export class Http1Visitor implements Exchange, Swept {
     switch (this.#phase) {
       case 'reading':
         this.#parser.finish();
-        if (this.#phase === 'reading') this.#destroy();
+        // What is still queued of the last answer leaves first.
+        if (this.#phase === 'reading') this.#endAndLinger();
         return;
       case 'exchange':
-      case 'lingering':
         this.#destroy();
         return;
+      case 'lingering':
+      // Both sides have ended: the socket closes by itself once everything has left.
       case 'taken':
       case 'closed':
     }

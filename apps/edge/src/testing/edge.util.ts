@@ -63,7 +63,7 @@ async function makeAuthority(): Promise<{ rootPem: string; issuer: LeafIssuer }>
   const certificatePem = await createIssuingCa({
     root,
     publicKeyPem: keys.publicKeyPem,
-    permittedDns: [BASE, 'platform.test'],
+    permittedDns: [BASE, 'platform.test', 'localhost'],
     permittedIps: [],
     now,
     days: 30,
