@@ -20,6 +20,8 @@ export interface EdgeConfig {
   /** Names this process in the registry; one process at a time may use it. */
   readonly nodeId: string;
   readonly version: string;
+  /** Where the edge keeps its issuing CA; nothing else of it outlives a restart. */
+  readonly dataDir: string;
   /** Shown to agents and in lists. */
   readonly region: string;
   readonly baseDomain: string;
@@ -140,6 +142,7 @@ export function readConfig(env: Environment): EdgeConfig {
   return {
     nodeId: readNodeId(env),
     version: EDGE_VERSION,
+    dataDir: readDataDir(env),
     region: readText(env, 'PORTICO_REGION', 'local'),
     baseDomain,
     bindAddress: readAddress(env, 'PORTICO_BIND', '127.0.0.1'),
@@ -287,10 +290,13 @@ function readOrigin(env: Environment, variable: string, fallback: string): strin
   return url.origin;
 }
 
+function readDataDir(env: Environment): string {
+  return resolve(readText(env, 'PORTICO_DATA_DIR', '.data'));
+}
+
 function readCredential(env: Environment): string {
   const variable = 'PORTICO_NODE_CREDENTIAL_FILE';
-  const dataDir = resolve(readText(env, 'PORTICO_DATA_DIR', '.data'));
-  const file = readText(env, variable, join(dataDir, 'node-edge.credential'));
+  const file = readText(env, variable, join(readDataDir(env), 'node-edge.credential'));
   try {
     const text = readFileSync(file, 'utf8').trim();
     if (text !== '') return text;

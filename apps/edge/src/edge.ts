@@ -9,6 +9,7 @@ import { ControlLink } from './control/control-link.ts';
 import { EventsReporter } from './control/events-reporter.ts';
 import { Grants } from './control/grants.ts';
 import { IssuingCa } from './control/issuing-ca.ts';
+import { IssuingStore } from './control/issuing-store.ts';
 import { LiveState } from './control/live-state.ts';
 import { UsageReporter } from './control/usage-reporter.ts';
 import type { Endpoint } from './endpoint/endpoint.ts';
@@ -43,7 +44,10 @@ export interface RunningEdge {
   readonly connectPort: number;
   readonly adminPort: number | null;
   readonly metrics: Metrics;
-  /** Settles when the edge can take agents and visitors with verified certificates: the API has answered once. */
+  /**
+   * Settles when agents and visitors get verified certificates: the API has signed the issuing CA, or that of the last
+   * run is still good.
+   */
   whenConnected(): Promise<void>;
   /** Takes nothing new and lets what is open finish, at most `drainMs`; then sends the agents away and closes. */
   drain(): Promise<void>;
@@ -314,6 +318,8 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
   const issuing = new IssuingCa({
     client,
     nodeId,
+    store: new IssuingStore({ folder: config.dataDir, nodeId, log: part('certificates') }),
+    mustCover: [`connect.${baseDomain}`, `*.${baseDomain}`],
     now: nowDate,
     log: part('certificates'),
     onIssuer: (issuer, root) => {
