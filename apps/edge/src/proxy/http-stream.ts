@@ -155,7 +155,7 @@ export class HttpStream implements UpstreamHandler {
   /** After `101`: the bare stream, and the bytes that came behind the head and are not yet acknowledged. */
   takeOver(): { stream: UpstreamStream; rest: Buffer; unacked: number; ended: boolean } {
     const rest = Buffer.concat([this.#parser.takeRest(), ...this.#kept]);
-    const unacked = this.#unacked;
+    const unacked = this.#unacked + bytesOf(this.#kept);
     this.#handler = null;
     this.#unacked = 0;
     this.#gone();
@@ -179,7 +179,6 @@ export class HttpStream implements UpstreamHandler {
     }
     this.endpoint.counters.bytesOut += chunk.length;
     this.#heard = true;
-    this.#unacked += chunk.length;
     if (this.#held) this.#kept.push(chunk);
     else this.#parse(chunk);
   }
@@ -192,6 +191,7 @@ export class HttpStream implements UpstreamHandler {
   }
 
   #parse(chunk: Buffer): void {
+    this.#unacked += chunk.length;
     try {
       this.#parser.push(chunk);
       if (!this.#held) this.#ack();
@@ -281,4 +281,8 @@ export class HttpStream implements UpstreamHandler {
     this.#kept.length = 0;
     this.#onGone(this);
   }
+}
+
+function bytesOf(chunks: readonly Buffer[]): number {
+  return chunks.reduce((sum, chunk) => sum + chunk.length, 0);
 }
