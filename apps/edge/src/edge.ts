@@ -81,8 +81,9 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
     },
   });
   metrics.gauge('portico_event_loop_delay_ms', 'Median delay of the event loop.', () => watchdog.delayMs);
-  const descriptors = new DescriptorWatch();
-  await descriptors.start();
+  const descriptors: DescriptorWatch = new DescriptorWatch({
+    connections: () => admission.open + sessions.size + agentListener.unauthenticated,
+  });
   metrics.gauge('portico_descriptors', 'Open file descriptors.', () => descriptors.used);
   const refusal = (): PorticoError | null => {
     if (draining) return new PorticoError(742);
@@ -207,6 +208,8 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
 
   const admin =
     config.adminPort === null ? null : new AdminListener({ metrics, isReady: () => keys.ready && !draining });
+
+  await descriptors.start();
 
   // Ports first: a port that is taken must end the start before anything else has begun.
   const opened: { close(): Promise<void> }[] = [];

@@ -22,6 +22,17 @@ describe('memory pressure', () => {
     expect(seen).toEqual([true, false]);
   });
 
+  it('stays as it is while it cannot be read, as without a free descriptor', () => {
+    let used = (): number => 80;
+    const pressure = new MemoryPressure({ limitBytes: 100, usedBytes: () => used() });
+    pressure.sweep(0);
+    used = () => {
+      throw new Error('EMFILE: too many open files, uv_resident_set_memory');
+    };
+    pressure.sweep(2_000);
+    expect(pressure.isHigh).toBe(true);
+  });
+
   it('is not high in this process', () => {
     const pressure = new MemoryPressure();
     pressure.sweep(0);

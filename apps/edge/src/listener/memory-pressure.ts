@@ -36,11 +36,21 @@ export class MemoryPressure implements Swept {
   sweep(nowMs: number): void {
     if (nowMs - this.#lookedMs < LOOK_EVERY_MS) return;
     this.#lookedMs = nowMs;
-    const used = this.#usedBytes();
+    const used = this.#read();
+    if (used === null) return;
     const isHigh = used > this.#limitBytes * SHARE;
     if (isHigh === this.#isHigh) return;
     this.#isHigh = isHigh;
     this.#onChange(isHigh, used);
+  }
+
+  /** Null when it cannot be read: that takes a descriptor, and there may be none left (L26). */
+  #read(): number | null {
+    try {
+      return this.#usedBytes();
+    } catch {
+      return null;
+    }
   }
 }
 

@@ -12,13 +12,20 @@ const TIGHT_MS = 50;
  */
 export class DescriptorWatch {
   readonly #count: () => Promise<number>;
+  readonly #connections: () => number;
   #limit: number | null;
   #used = 0;
+  /** Connections that were open when the descriptors were counted. */
+  #connectionsThen = 0;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
 
-  /** @param options for tests: another limit, another way to count. */
-  constructor(options: { limit?: number; count?: () => Promise<number> } = {}) {
+  /**
+   * @param options.connections how many are open now: a flood comes faster than descriptors are counted.
+   * The others are for tests: another limit, another way to count.
+   */
+  constructor(options: { connections?: () => number; limit?: number; count?: () => Promise<number> } = {}) {
+    this.#connections = options.connections ?? (() => 0);
     this.#limit = options.limit ?? null;
     this.#count = options.count ?? countOwn;
   }
@@ -30,11 +37,12 @@ export class DescriptorWatch {
 
   /** Whether new connections are to be turned away. */
   get exhausted(): boolean {
-    return this.#limit !== null && this.#used >= Math.min(this.#limit * 0.9, this.#limit - SPARE);
+    return this.#limit !== null && this.used >= Math.min(this.#limit * 0.9, this.#limit - SPARE);
   }
 
+  /** Counted at the last look, and what came since. */
   get used(): number {
-    return this.#used;
+    return this.#used + Math.max(0, this.#connections() - this.#connectionsThen);
   }
 
   close(): void {
@@ -43,11 +51,15 @@ export class DescriptorWatch {
   }
 
   async #look(): Promise<void> {
+    // Before it counts: what comes meanwhile may count twice, but never not at all.
+    const connections = this.#connections();
     try {
       this.#used = await this.#count();
+      this.#connectionsThen = connections;
     } catch {
       // Counting needs a descriptor itself: when there is none left, that says it.
       this.#used = this.#limit ?? 0;
+      this.#connectionsThen = connections;
     }
     if (this.#closed) return;
     const tight = this.#limit !== null && this.#used > this.#limit / 2;

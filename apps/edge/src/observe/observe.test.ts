@@ -74,6 +74,19 @@ describe('the descriptor watch', () => {
     watch.close();
   });
 
+  it('counts connections that came since its last look', async () => {
+    let connections = 10;
+    const watch = new DescriptorWatch({ limit: 256, connections: () => connections, count: async () => 50 });
+    await watch.start();
+    connections = 151;
+    expect(watch.exhausted).toBe(false);
+    connections = 152;
+    expect(watch.exhausted).toBe(true);
+    connections = 5;
+    expect(watch.used).toBe(50);
+    watch.close();
+  });
+
   it('takes a failure to count for the worst', async () => {
     const watch = new DescriptorWatch({ limit: 256, count: () => Promise.reject(new Error('EMFILE')) });
     await watch.start();
