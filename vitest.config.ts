@@ -12,8 +12,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{apps,packages}/*/src/**/*.test.ts', 'scripts/**/*.test.ts'],
-          exclude: [...withDatabase, '**/node_modules/**'],
+          include: ['{apps,packages}/*/src/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/**/*.test.ts'],
+          exclude: [...withDatabase, '**/node_modules/**', 'bench/.cache/**'],
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },

@@ -19,6 +19,7 @@ const commands = {
   test: { script: 'scripts/test.ts', dashboard: true },
   'test:long': { script: 'scripts/test.ts', dashboard: true, args: ['--long'] },
   check: { script: 'scripts/check.ts', dashboard: false },
+  bench: { script: 'bench/main.ts', dashboard: true },
   prepare: { script: null, dashboard: true },
 };
 

@@ -1,0 +1,114 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Program, processTree } from '../process-group.ts';
+import type { Contestant } from './contestant.ts';
+
+const ownCheckout = join(import.meta.dirname, '../..');
+
+interface Ready {
+  readonly pid: number;
+  readonly baseDomain: string;
+  readonly http: { readonly port: number };
+  readonly https: { readonly port: number };
+  readonly connect: { readonly host: string; readonly port: number };
+  readonly caFile: string;
+  readonly agentConfigFile: string;
+  readonly pids: { readonly edge: number };
+}
+
+/**
+ * The platform as `npm start` runs it, and agents as `portico` runs them. Counted are the edge and the agents; API,
+ * database and dashboard carry no traffic.
+ *
+ * @param checkout another one, to compare two states of the code in one run
+ * @param nodeOptions NODE_OPTIONS of edge and agents, to profile them
+ */
+export function portico({
+  name = 'Portico',
+  checkout = ownCheckout,
+  nodeOptions = '',
+}: {
+  name?: string;
+  checkout?: string;
+  nodeOptions?: string;
+} = {}): Contestant {
+  return {
+    name,
+    what: 'edge and agent, tunnel over TLS, strict HTTP, inspection and metrics on',
+    prepare: async () => {
+      if (!existsSync(join(checkout, 'apps/dashboard/.next/standalone'))) return { missing: 'run npm start once' };
+      const manifest: { version: string } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'));
+      return { version: manifest.version };
+    },
+    start: async (upstream, folder, reach) => {
+      const data = join(folder, 'data');
+      rmSync(data, { recursive: true, force: true });
+      mkdirSync(data, { recursive: true });
+      const ports = Object.fromEntries(
+        ['HTTP_PORT', 'HTTPS_PORT', 'CONNECT_PORT', 'API_PORT', 'DASHBOARD_PORT', 'INTERNAL_PORT', 'TCP_PORTS'].map(
+          (each) => [`PORTICO_${each}`, '0'],
+        ),
+      );
+      const platform = new Program({
+        name: 'Portico',
+        command: process.execPath,
+        args: [join(checkout, 'apps/platform/src/main.ts')],
+        logFile: join(folder, 'platform.log'),
+        env: { ...ports, PORTICO_DATA_DIR: data, DATABASE_URL: undefined, NODE_OPTIONS: nodeOptions },
+      });
+      const readyFile = join(data, 'ready.json');
+      await platform.whenUp(() => existsSync(readyFile), 90_000);
+      const ready: Ready = JSON.parse(readFileSync(readyFile, 'utf8'));
+      const agentConfig = join(folder, 'agent.yml');
+      const { host: connectHost, port: connectPort } = ready.connect;
+      writeFileSync(
+        agentConfig,
+        readFileSync(ready.agentConfigFile, 'utf8').replaceAll(
+          `${connectHost}:${connectPort}`,
+          `${connectHost}:${await reach(connectPort)}`,
+        ),
+        { mode: 0o600 },
+      );
+      const agents: Program[] = [];
+      const open = async (label: string, words: readonly string[]): Promise<string> => {
+        const agent = new Program({
+          name: `portico ${label}`,
+          command: process.execPath,
+          args: [
+            join(checkout, 'apps/cli/src/main.ts'),
+            ...words,
+            '--config',
+            agentConfig,
+            '--log',
+            'stdout',
+            '--log-format',
+            'json',
+          ],
+          logFile: join(folder, `agent-${label}.log`),
+          env: { NODE_OPTIONS: nodeOptions },
+        });
+        agents.push(agent);
+        const url = (): string | undefined =>
+          /"msg":"started tunnel".*?"url":"([^"]+)"|"url":"([^"]+)".*?"msg":"started tunnel"/.exec(agent.output)?.[1];
+        await agent.whenUp(() => url() !== undefined);
+        return url() ?? '';
+      };
+      const host = `bench.${ready.baseDomain}`;
+      await open('http', ['http', `127.0.0.1:${upstream.httpPort}`, '--url', `http://${host}`]);
+      await open('https', ['http', `127.0.0.1:${upstream.httpPort}`, '--url', `https://${host}`]);
+      const tcp = await open('tcp', ['tcp', String(upstream.tcpPort)]);
+      const ca = readFileSync(ready.caFile, 'utf8');
+      return {
+        http: { port: ready.http.port, host, ca: null },
+        https: { port: ready.https.port, host, ca },
+        tcpPort: Number(new URL(tcp).port),
+        server: () => processTree(ready.pids.edge),
+        client: () => agents.flatMap((agent) => agent.pids),
+        stop: async () => {
+          for (const agent of agents) await agent.stop();
+          await platform.stop();
+        },
+      };
+    },
+  };
+}

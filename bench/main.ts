@@ -1,0 +1,121 @@
+/**
+ * `npm run bench`: Portico and every tunnel that people could pick instead, side by side on the same upstream and load.
+ * Writes `bench/results/<date>.md`. `-- --quick` takes under five minutes; `-- --help` tells the rest.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { cases } from './cases.ts';
+import { contestants } from './contestants/all.ts';
+import { type Entrant, type Measurement, measureCase } from './measurement.ts';
+import { type ContestantLine, writeReport } from './report/report.ts';
+import { startUpstream } from './upstream.ts';
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    cases: { type: 'string' },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+    portico: { type: 'string' },
+    against: { type: 'string' },
+    out: { type: 'string', default: join(import.meta.dirname, 'results') },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+if (values.help) {
+  process.stdout.write(`npm run bench -- [options]
+  --quick            the first cases, short rounds: under 5 minutes
+  --only a,b         contestants whose name begins so; Portico and direct always
+  --cases a,b        of: ${cases.map(({ id }) => id).join(' ')}
+  --rounds n         at least 3 to be worth anything (default 3, quick 3)
+  --seconds n        of each round, whole ones (default 5, quick 1)
+  --portico folder   a built checkout to run instead of this one
+  --against folder   another one, which enters as "Portico before"
+  --out folder       for the report (default bench/results)
+`);
+  process.exit(0);
+}
+
+const { quick } = values;
+const rounds = Number(values.rounds ?? 3);
+const seconds = Number(values.seconds ?? (quick ? 1 : 5));
+const warmUpSeconds = quick ? 1 : 3;
+const progress = (text: string): void => {
+  process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
+};
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
+const folder = mkdtempSync(join(tmpdir(), 'portico-bench-'));
+process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+const loadBefore = loadavg()[0] ?? 0;
+const wantedCases = values.cases?.split(',') ?? null;
+const chosenCases = cases.filter(({ id, quick: isQuick }) =>
+  wantedCases === null ? !quick || isQuick : wantedCases.includes(id),
+);
+const wanted = values.only?.toLowerCase().split(',') ?? null;
+const chosen = contestants(values).filter(
+  ({ name }) =>
+    name.startsWith('Portico') ||
+    wanted === null ||
+    name === 'direct' ||
+    wanted.some((prefix) => name.toLowerCase().startsWith(prefix)),
+);
+
+const upstream = await startUpstream(folder);
+const entrants: Entrant[] = [];
+const lines: ContestantLine[] = [];
+for (const contestant of chosen) {
+  const { name, what } = contestant;
+  progress(`preparing ${name}`);
+  const prepared = await contestant.prepare();
+  if ('missing' in prepared) {
+    lines.push({ name, what, version: null, missing: prepared.missing, startMs: null });
+    continue;
+  }
+  const own = join(folder, name.replaceAll(/\W+/g, '-'));
+  mkdirSync(own, { recursive: true });
+  const beganMs = performance.now();
+  try {
+    entrants.push({ name, running: await contestant.start(upstream, own, async (port) => port) });
+    lines.push({ name, what, version: prepared.version, missing: null, startMs: performance.now() - beganMs });
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    lines.push({
+      name,
+      what,
+      version: prepared.version,
+      missing: text.replaceAll(/\s+/g, ' ').slice(0, 200),
+      startMs: null,
+    });
+  }
+}
+
+const measurements: Measurement[] = [];
+for (const each of chosenCases) {
+  const context = { seconds, folder, quick };
+  measurements.push(...(await measureCase(each, entrants, { upstream, rounds, warmUpSeconds, context, progress })));
+}
+for (const { running } of entrants) await running.stop();
+await upstream.stop();
+
+const path = writeReport(
+  values.out,
+  {
+    date: new Date().toISOString().slice(0, 10),
+    quick,
+    rounds,
+    seconds,
+    upstream: upstream.name,
+    loadAverage: [loadBefore, loadavg()[0] ?? 0],
+    contestants: lines,
+    measurements,
+  },
+  chosenCases,
+);
+progress('');
+process.stdout.write(`${path}\n`);
+process.exit(0);
