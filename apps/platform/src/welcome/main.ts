@@ -8,7 +8,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { connectAgent } from '@portico/agent';
-import { ConfigError, createLogger, newId, readText, runProcess } from '@portico/service';
+import { ConfigError, createLogger, readText, runProcess } from '@portico/service';
 import { welcomePage } from './page.ts';
 
 const log = createLogger({ name: 'welcome' });
@@ -20,7 +20,7 @@ await runProcess(log, async () => {
     return value;
   };
   const page = createServer((request, response) => {
-    const body = welcomePage({ visitorHost: request.headers.host ?? '', requestId: newId('req') });
+    const body = welcomePage({ host: (request.headers.host ?? '').replace(/:\d+$/, '') });
     response.writeHead(200, {
       'content-type': 'text/html; charset=utf-8',
       'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",

@@ -1,5 +1,5 @@
 /** The built-in page of the welcome tunnel: one self-contained document, no script, no outside request. */
-export function welcomePage({ visitorHost, requestId }: { visitorHost: string; requestId: string }): string {
+export function welcomePage({ host }: { host: string }): string {
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -19,21 +19,21 @@ export function welcomePage({ visitorHost, requestId }: { visitorHost: string; r
   .path div::before { content: ""; position: absolute; left: 0; top: 12px; width: 16px; height: 120px; background: var(--s2); }
   .path div:first-child::before { background: var(--ink); }
   .path b { display: block; font-weight: 620; }
-  .path span { color: var(--ink-2); font-size: 12px; overflow-wrap: anywhere; }
+  .path span { color: var(--ink-2); font-size: 12px; overflow-wrap: break-word; }
   pre { font: 13.5px/22px "JetBrains Mono Variable", ui-monospace, monospace; border-top: 1px solid var(--line); border-bottom: 1px solid var(--line); padding: 16px 0; margin: 24px 0; overflow-x: auto; }
   @media (max-width: 639px) { .path span { display: none; } .path div { padding-left: 22px; } body { padding: 32px 16px; } }
 </style>
 <main>
   <div class="path" role="img" aria-label="Visitor, edge, agent and upstream all work">
     <div><b>Visitor</b><span>you</span></div>
-    <div><b>Edge</b><span>${escapeHtml(visitorHost)}</span></div>
+    <div><b>Edge</b><span>${escapeHtml(host).replaceAll('.', '<wbr>.')}</span></div>
     <div><b>Agent</b><span>welcome</span></div>
     <div><b>Upstream</b><span>this page</span></div>
   </div>
   <h1>Your first tunnel is live</h1>
   <p>This page is served by a program on a loopback port. An agent dialled out from it to the edge, and your request came back through that tunnel over TLS.</p>
   <pre>./portico http 3000 --subdomain demo</pre>
-  <p>Run this on the machine where your app listens on port 3000, and it has an address of its own. Request ${escapeHtml(requestId)}.</p>
+  <p>Run this on the machine where your app listens on port 3000, and it has an address of its own.</p>
 </main>
 </html>
 `;
