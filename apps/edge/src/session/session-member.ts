@@ -20,7 +20,7 @@ export class SessionMember implements Member {
   }
 
   get agentName(): string {
-    return this.#session.agentName;
+    return this.#session.displayName;
   }
 
   get openStreams(): number {
