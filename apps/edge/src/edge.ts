@@ -21,6 +21,7 @@ import { TcpListeners } from './listener/tcp-listener.ts';
 import { TlsListener } from './listener/tls-listener.ts';
 import { AdminListener } from './observe/admin-listener.ts';
 import { DescriptorWatch } from './observe/descriptor-watch.ts';
+import { MemoryRelief } from './observe/memory-relief.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Watchdog } from './observe/watchdog.ts';
 import { ErrorAnswers } from './proxy/error-response.ts';
@@ -58,9 +59,13 @@ export interface RunningEdge {
 /**
  * The data plane: builds every part, starts them in the order in which they need each other, and closes them in the
  * reverse order. Serves as soon as its ports are open; while the API has not answered, agents and visitors wait.
+ * @param options.memory another reading of the memory than the process's own
  * @throws the socket error of a port that is taken.
  */
-export async function startEdge(config: EdgeConfig, options: { log?: Logger } = {}): Promise<RunningEdge> {
+export async function startEdge(
+  config: EdgeConfig,
+  options: { log?: Logger; memory?: { limitBytes: number; usedBytes: () => number } } = {},
+): Promise<RunningEdge> {
   const { limits, nodeId, version, baseDomain } = config;
   const log = options.log ?? createLogger({ name: 'edge', level: config.logLevel });
   const part = (subsystem: string): Logger => log.child({ subsystem });
@@ -129,7 +134,10 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
   for (const range of config.trustedProxies) addToBlockList(trusted, range);
   const visitorLimits = config.visitorLimits;
   const sweep = new Sweep({ periodMs: visitorLimits.sweepMs });
-  const memory = new MemoryPressure({
+  const relief = new MemoryRelief();
+  const memory: MemoryPressure = new MemoryPressure({
+    ...options.memory,
+    onCritical: () => relief.relieve(admission.visitors),
     onChange: (isHigh, usedBytes) =>
       part('memory').warn({ isHigh, usedBytes }, isHigh ? 'memory is short' : 'memory is free again'),
   });
@@ -300,6 +308,11 @@ export async function startEdge(config: EdgeConfig, options: { log?: Logger } = 
   };
   metrics.gauge('portico_sessions', 'Agent sessions that are open here.', () => sessions.size);
   metrics.gauge('portico_visitor_connections', 'Visitor connections that are open.', () => admission.open);
+  metrics.gauge(
+    'portico_memory_dropped_total',
+    'Visitor connections ended because memory was short.',
+    () => relief.dropped,
+  );
   metrics.gauge('portico_usage_rows_pending', 'Usage rows that the API has not acknowledged.', () => usage.pendingRows);
   metrics.gauge(
     'portico_events_dropped_total',

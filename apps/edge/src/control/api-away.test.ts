@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import { createLogger } from '@portico/service';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -159,7 +159,7 @@ describe('an edge that starts without the API', () => {
     const folder = dirname(env.caFile);
     await env.stopApi();
     const config = readConfig({
-      PORTICO_NODE_CREDENTIAL_FILE: join(folder, 'node-edge.credential'),
+      PORTICO_DATA_DIR: folder,
       PORTICO_NODE_ID: 'second/0',
       PORTICO_INTERNAL_URL: env.api.internalUrl,
       PORTICO_HTTP_PORT: '0',

@@ -1,4 +1,4 @@
-import { type BlockList, isIPv4, isIPv6 } from 'node:net';
+import { type BlockList, isIPv4, isIPv6, type Socket } from 'node:net';
 import type { VisitorLimits } from '../proxy/limits.ts';
 import type { Sweep, Swept } from '../proxy/sweep.ts';
 
@@ -27,6 +27,8 @@ export class Admission implements Swept {
     shedding: 0,
   };
   #open = 0;
+  /** Visitors' connections, which may be ended when memory is short (L25). */
+  readonly visitors = new Set<Socket>();
 
   /** @param shedding whether no new connection is wanted now (L25, L26) */
   constructor({

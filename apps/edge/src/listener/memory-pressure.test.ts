@@ -22,6 +22,22 @@ describe('memory pressure', () => {
     expect(seen).toEqual([true, false]);
   });
 
+  it('is critical above nine tenths, at every look', () => {
+    let used = 89;
+    let calls = 0;
+    const pressure = new MemoryPressure({
+      limitBytes: 100,
+      usedBytes: () => used,
+      onCritical: () => {
+        calls += 1;
+      },
+    });
+    pressure.sweep(0);
+    used = 91;
+    for (const nowMs of [1_000, 1_500, 2_000]) pressure.sweep(nowMs);
+    expect(calls).toBe(2);
+  });
+
   it('stays as it is while it cannot be read, as without a free descriptor', () => {
     let used = (): number => 80;
     const pressure = new MemoryPressure({ limitBytes: 100, usedBytes: () => used() });

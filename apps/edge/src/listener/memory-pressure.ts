@@ -5,28 +5,37 @@ import type { Swept } from '../proxy/sweep.ts';
 const LOOK_EVERY_MS = 1_000;
 /** L25: no new connections above this share of the memory. */
 const SHARE = 0.75;
+/** L25: connections are given up above this share. */
+const CRITICAL_SHARE = 0.9;
 
 /** Whether the process comes near its memory limit (L25), so that it refuses new visitors before the kernel kills it. */
 export class MemoryPressure implements Swept {
   readonly #limitBytes: number;
   readonly #usedBytes: () => number;
   readonly #onChange: (isHigh: boolean, usedBytes: number) => void;
+  readonly #onCritical: () => void;
   #lookedMs = Number.NEGATIVE_INFINITY;
   #isHigh = false;
 
-  /** @param limitBytes default: the cgroup's limit, or the machine's memory */
+  /**
+   * @param limitBytes default: the cgroup's limit, or the machine's memory
+   * @param onCritical at each look, once a second, while nearly all of it is used
+   */
   constructor({
     limitBytes = Math.min(cgroupLimitBytes(), totalmem()),
     usedBytes = () => process.memoryUsage.rss(),
     onChange = () => {},
+    onCritical = () => {},
   }: {
     limitBytes?: number;
     usedBytes?: () => number;
     onChange?: (isHigh: boolean, usedBytes: number) => void;
+    onCritical?: () => void;
   } = {}) {
     this.#limitBytes = limitBytes;
     this.#usedBytes = usedBytes;
     this.#onChange = onChange;
+    this.#onCritical = onCritical;
   }
 
   get isHigh(): boolean {
@@ -38,6 +47,7 @@ export class MemoryPressure implements Swept {
     this.#lookedMs = nowMs;
     const used = this.#read();
     if (used === null) return;
+    if (used > this.#limitBytes * CRITICAL_SHARE) this.#onCritical();
     const isHigh = used > this.#limitBytes * SHARE;
     if (isHigh === this.#isHigh) return;
     this.#isHigh = isHigh;

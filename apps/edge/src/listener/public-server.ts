@@ -117,7 +117,12 @@ export class PublicServer {
       socket.resetAndDestroy();
       return;
     }
-    socket.once('close', admitted.release);
+    const { visitors } = this.#admission;
+    visitors.add(socket);
+    socket.once('close', () => {
+      visitors.delete(socket);
+      admitted.release();
+    });
     this.#open.set(socket, this.#onVisitor(socket, peer));
   }
 

@@ -201,6 +201,7 @@ class TlsArrival implements Draining, Swept {
     const { agents, platformHosts, proxy, idleStreams } = this.#listener.options;
     switch (purpose) {
       case 'agent':
+        this.#listener.options.admission.visitors.delete(this.#socket);
         agents.accept(socket);
         return;
       case 'platform':
