@@ -6,6 +6,8 @@ export interface Relay {
   readonly port: number;
   /** Nothing passes any more on the connections that are open now; new ones pass. */
   blackhole(): void;
+  /** Cuts every connection that is open now; new ones pass. */
+  cut(): void;
   close(): Promise<void>;
 }
 
@@ -50,6 +52,9 @@ export async function startRelay(
           socket.resume();
         }
       }
+    },
+    cut: () => {
+      for (const pair of pairs) for (const socket of pair) socket.resetAndDestroy();
     },
     close: async () => {
       for (const pair of [...pairs, ...silent]) for (const socket of pair) socket.destroy();
