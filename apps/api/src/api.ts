@@ -21,6 +21,7 @@ import { internalApp } from './routes/internal/internal-app.ts';
 import { publicApp } from './routes/public/public-app.ts';
 import { LastUses } from './secrets/last-uses.ts';
 import { Passwords } from './secrets/password.ts';
+import { Seals } from './secrets/seals.ts';
 import { TokenHasher } from './secrets/token.ts';
 import { startSweeper } from './sweeper.ts';
 
@@ -66,7 +67,8 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
   const keys = new KeyStore({ database, sealer: sealer(masterKey), limits, now });
   const changes = new ChangeHub();
   const lastUses = new LastUses({ database, log });
-  const context: ApiContext = { config, log, now, database, hasher, keys, changes, lastUses };
+  const seals = new Seals(sealer(masterKey));
+  const context: ApiContext = { config, log, now, database, hasher, keys, seals, changes, lastUses };
   const passwords = new Passwords(limits.passwordHash);
   const signIns = new SignIns({ config, database, now, passwords }, masterKey);
 

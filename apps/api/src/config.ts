@@ -57,6 +57,8 @@ export interface ApiLimits {
   readonly nameHoldMs: number;
   /** The same for a reserved name that was given up. */
   readonly reservedHoldMs: number;
+  /** And for a reserved port. */
+  readonly reservedPortHoldMs: number;
   readonly bindKeyRotationMs: number;
   /** Bind tokens expire after 30 days; a key is kept a little longer than the last token it signed. */
   readonly bindKeyLifeMs: number;
@@ -82,6 +84,7 @@ export const defaultLimits: ApiLimits = {
   livePingMs: 5_000,
   nameHoldMs: 10 * minute,
   reservedHoldMs: 30 * day,
+  reservedPortHoldMs: day,
   bindKeyRotationMs: 7 * day,
   bindKeyLifeMs: 38 * day,
   sessionIdleMs: 12 * 60 * minute,

@@ -4,6 +4,7 @@ import type { ChangeHub } from './changes/change-hub.ts';
 import type { ApiConfig } from './config.ts';
 import type { KeyStore } from './keys/key-store.ts';
 import type { LastUses } from './secrets/last-uses.ts';
+import type { Seals } from './secrets/seals.ts';
 import type { TokenHasher } from './secrets/token.ts';
 
 /** What most parts of the API need; made once in `api.ts`. */
@@ -15,6 +16,7 @@ export interface ApiContext {
   readonly database: Database;
   readonly hasher: TokenHasher;
   readonly keys: KeyStore;
+  readonly seals: Seals;
   readonly changes: ChangeHub;
   readonly lastUses: LastUses;
 }

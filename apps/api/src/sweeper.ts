@@ -1,9 +1,13 @@
 import {
+  type Database,
+  deleteAuditEventsBefore,
   deleteEventsBefore,
   deleteExpiredHolds,
   deleteExpiredSessions,
   deleteOldThrottles,
   deleteReceiptsBefore,
+  deleteUsageDaysBefore,
+  rollUpUsage,
 } from '@portico/db';
 import type { ApiContext } from './context.ts';
 
@@ -11,6 +15,14 @@ const DAY_MS = 86_400_000;
 /** An edge drops a report long before. */
 const receiptDays = 2;
 const eventDays = 30;
+/** As long as the database refuses to remove them, and a day for clocks that differ. */
+const auditDays = 366;
+const usageMinuteDays = 2;
+const usageHourDays = 60;
+const usageDays = 800;
+/** Rows that one statement moves, and how many statements one sweep makes at most. */
+const usageBatch = 2_000;
+const usageBatchesMax = 50;
 
 /** Removes what has expired, and lets the bind keys go round. Returns how to stop. */
 export function startSweeper(context: ApiContext, afterwards: () => Promise<void>): { close(): Promise<void> } {
@@ -23,6 +35,8 @@ export function startSweeper(context: ApiContext, afterwards: () => Promise<void
       await deleteExpiredHolds(database.queries, at);
       await deleteReceiptsBefore(database.queries, before(receiptDays * DAY_MS));
       await deleteEventsBefore(database.queries, before(eventDays * DAY_MS));
+      await deleteAuditEventsBefore(database.queries, before(auditDays * DAY_MS));
+      await rollUp(database, before);
       await deleteExpiredSessions(database.queries, at, before(config.limits.sessionIdleMs));
       await deleteOldThrottles(database.queries, before(DAY_MS));
       if (await keys.rotateBindKeys()) changes.publish({ kind: 'bind-keys', keys: [...keys.bindKeys] });
@@ -41,4 +55,18 @@ export function startSweeper(context: ApiContext, afterwards: () => Promise<void
       await running;
     },
   };
+}
+
+/** Old minutes become hours, old hours days. What one sweep does not manage is left to the next. */
+async function rollUp(database: Database, before: (ms: number) => Date): Promise<void> {
+  for (const [from, days] of [
+    ['minute', usageMinuteDays],
+    ['hour', usageHourDays],
+  ] as const) {
+    for (let batch = 0; batch < usageBatchesMax; batch += 1) {
+      const step = { from, before: before(days * DAY_MS), limit: usageBatch };
+      if ((await rollUpUsage(database.queries, step)) < usageBatch) break;
+    }
+  }
+  await deleteUsageDaysBefore(database.queries, before(usageDays * DAY_MS), usageBatch);
 }

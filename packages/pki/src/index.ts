@@ -6,6 +6,13 @@ export {
   createUnconstrainedIssuingCa,
   type IssuingCaRequest,
 } from './authority.ts';
+export {
+  type CertificateDetails,
+  certificateCovers,
+  certificateDetails,
+  checkAuthorityCertificates,
+  checkServerCertificate,
+} from './certificate-details.ts';
 export { fingerprintSha256, parseFingerprint, renewAt } from './certificate-facts.ts';
 export { createKeyPair, type KeyPair, provePossession, verifyPossession } from './key-pair.ts';
 export { type IssuedLeaf, LeafIssuer, type LeafIssuerOptions } from './leaf-issuer.ts';

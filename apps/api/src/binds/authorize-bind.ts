@@ -1,6 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { AuthorizeBindRequest, AuthorizeBindResponse, RefusalError } from '@portico/api-contract/internal';
-import { findHolds, findLiveCredentials, findPortHoldsOfOthers, findReservations, takeHold } from '@portico/db';
+import {
+  findHolds,
+  findLiveCredentials,
+  findPortHoldsOfOthers,
+  findPortReservation,
+  findReservations,
+  listReservedPorts,
+  takeHold,
+} from '@portico/db';
 import type { ErrorCode, ErrorDetails } from '@portico/errors';
 import type { ApiContext } from '../context.ts';
 import { isUnder, labelUnderBase, namesAbove, parseHostName } from '../names/host-name.ts';
@@ -101,6 +109,8 @@ async function authorizePort(context: Context, asker: Asker, port: number): Prom
   if (!isAllowed(asker.acl, { kind: 'port', host, port })) {
     return refused(308, { name: address, allowed: asker.acl.join(', ') });
   }
+  const reservation = await findPortReservation(context.database.queries, port);
+  if (reservation !== null && reservation.accountId !== asker.accountId) return refused(309, { address });
   if (!(await hold(context, asker, `tcp/${port}`))) return refused(309, { address });
   return { ...granted, port };
 }
@@ -110,8 +120,11 @@ async function authorizeAnyPort(context: Context, asker: Asker): Promise<Authori
   if (!isAllowed(asker.acl, { kind: 'any-port', host })) {
     return refused(308, { name: `any port of ${host}`, allowed: asker.acl.join(', ') });
   }
-  const holds = await findPortHoldsOfOthers(context.database.queries, asker.accountId, context.now());
-  return { ...granted, avoidPorts: holds.map((row) => Number(row.name.slice('tcp/'.length))) };
+  const { queries } = context.database;
+  const holds = await findPortHoldsOfOthers(queries, asker.accountId, context.now());
+  // One's own too: a reserved port is there for whoever asks for it by number.
+  const reserved = await listReservedPorts(queries);
+  return { ...granted, avoidPorts: [...reserved, ...holds.map((row) => Number(row.name.slice('tcp/'.length)))] };
 }
 
 /** Gives the name to the account for the time of a bind; false when another one was faster. */

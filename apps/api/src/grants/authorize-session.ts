@@ -1,7 +1,8 @@
 import type { AuthorizeSessionRequest, AuthorizeSessionResponse, RefusalError } from '@portico/api-contract/internal';
-import { type CredentialWithAccount, findCredentialOfToken } from '@portico/db';
+import { type CredentialWithAccount, findCredentialOfToken, inactiveOwners } from '@portico/db';
 import { type ErrorCode, type ErrorDetails, PorticoError, shortened } from '@portico/errors';
 import type { ApiContext } from '../context.ts';
+import { checkRestriction } from '../restrictions/check-restriction.ts';
 import { parseToken } from '../secrets/token.ts';
 import { grantOf } from './grant.ts';
 
@@ -13,14 +14,16 @@ export interface SessionFacts {
 
 /**
  * May the holder of this authtoken open a session? 105 no authtoken at all · 207 an API key · 107 nobody has it ·
- * 300 it was revoked · 205 its account is suspended · 108 the account has as many sessions as it may.
+ * 300 it was revoked · 205 its account is suspended · 4005 its owner is not active · 115, 116 not from this address ·
+ * 108 the account has as many sessions as it may.
  */
 export async function authorizeSession(
-  { database, hasher, lastUses, now }: Pick<ApiContext, 'database' | 'hasher' | 'lastUses' | 'now'>,
+  context: Pick<ApiContext, 'database' | 'hasher' | 'lastUses' | 'now' | 'log'>,
   request: AuthorizeSessionRequest,
   { sessionsOnline, onRefused }: SessionFacts,
 ): Promise<AuthorizeSessionResponse> {
-  const { token } = request;
+  const { database, hasher, lastUses, now } = context;
+  const { token, clientIp: address } = request;
   const parsed = parseToken(token);
   if (parsed?.kind === 'api-key' || /^ak_[0-9A-Za-z]{27}$/.test(token)) return refused(207);
   if (parsed?.kind !== 'authtoken') return refused(105, { token: shortened(token) });
@@ -35,6 +38,9 @@ export async function authorizeSession(
   };
   if (credential.revokedAt !== null) return refuse(300, { token: shortened(token) });
   if (account.suspendedAt !== null) return refuse(205);
+  if ((await inactiveOwners(database.queries, [credential.ownerId])).size > 0) return refuse(4005);
+  const judgement = await checkRestriction(context, { accountId: account.id, type: 'agent', address });
+  if (judgement !== 'allowed') return refuse(judgement === 'denied' ? 116 : 115, { address });
   const count = sessionsOnline(account.id);
   if (count >= account.sessionLimit) return refuse(108, { limit: account.sessionLimit, count });
   lastUses.noteCredential({ id: credential.id, at: now(), from: request.clientIp });

@@ -1,6 +1,5 @@
 import {
   createReservedDomain,
-  databaseFault,
   deleteReservedDomain,
   findHolds,
   findReservations,
@@ -15,69 +14,51 @@ import type { ApiContext } from '../context.ts';
 import { isUnder, labelUnderBase, namesAbove, parseHostName } from './host-name.ts';
 import { isReservedLabel } from './reserved-label.ts';
 
-type Context = Pick<ApiContext, 'config' | 'database' | 'now' | 'changes'>;
+type Context = Pick<ApiContext, 'config' | 'now'>;
 
 /**
- * Keeps a name for an account, online or not. 326, 328 not a name · 341 kept for the operator · 319 not under the
- * base (names of one's own need a proof that this server cannot take yet) · 320 of another account, or a name under
- * one of another account, or it still rests for another account.
+ * Keeps a name for an account, online or not; in the caller's transaction. 326, 328 not a name · 341 kept for the
+ * operator · 319 not under the base (names of one's own need a proof that this server cannot take yet) · 320 of
+ * another account, or a name under one of another account, or it still rests for another account. A conflict (see
+ * `databaseFault`) when the account has it already.
  */
 export async function reserveDomain(
-  { config, database, now, changes }: Context,
+  { config, now }: Context,
+  tx: Queries,
   accountId: string,
   wanted: { domain: string; description: string; metadata: string },
 ): Promise<ReservedDomainRow> {
   const host = checkedName(wanted.domain, config.baseDomain);
   const at = now();
-  const row = await database.transaction(async (tx) => {
-    const names = namesAbove(host, config.baseDomain);
-    const others = (rows: readonly { accountId: string }[]) => rows.some((found) => found.accountId !== accountId);
-    if (others(await findReservations(tx, names)) || others(await findHolds(tx, names, at))) {
-      throw new PorticoError(320, { host });
-    }
-    // The hold is what two accounts that want the name at the same moment are told apart by.
-    const heldUntil = new Date(at.getTime() + config.limits.nameHoldMs);
-    if (!(await takeHold(tx, { name: host, accountId, heldUntil }, at))) throw new PorticoError(320, { host });
-    return insert(tx, accountId, {
-      id: newId('rd', at.getTime()),
-      domain: host,
-      description: wanted.description,
-      metadata: wanted.metadata,
-      createdAt: at,
-    });
+  const names = namesAbove(host, config.baseDomain);
+  const others = (rows: readonly { accountId: string }[]) => rows.some((found) => found.accountId !== accountId);
+  if (others(await findReservations(tx, names)) || others(await findHolds(tx, names, at))) {
+    throw new PorticoError(320, { host });
+  }
+  // The hold is what two accounts that want the name at the same moment are told apart by.
+  const heldUntil = new Date(at.getTime() + config.limits.nameHoldMs);
+  if (!(await takeHold(tx, { name: host, accountId, heldUntil }, at))) throw new PorticoError(320, { host });
+  return createReservedDomain(tx, accountId, {
+    id: newId('rd', at.getTime()),
+    domain: host,
+    description: wanted.description,
+    metadata: wanted.metadata,
+    createdAt: at,
   });
-  changes.publish({ kind: 'domain-changed', host, accountId });
-  return row;
 }
 
 /** Gives a name up; it rests for its old account for `reservedHoldMs`. False when the account has no such row. */
 export async function releaseDomain(
-  { config, database, now, changes }: Context,
+  { config, now }: Context,
+  tx: Queries,
   accountId: string,
   id: string,
 ): Promise<boolean> {
   const heldUntil = new Date(now().getTime() + config.limits.reservedHoldMs);
-  const row = await database.transaction(async (tx) => {
-    const deleted = await deleteReservedDomain(tx, accountId, id);
-    if (deleted !== null) await restName(tx, { name: deleted.domain, accountId, heldUntil });
-    return deleted;
-  });
-  if (row === null) return false;
-  changes.publish({ kind: 'domain-changed', host: row.domain, accountId: null });
+  const deleted = await deleteReservedDomain(tx, accountId, id);
+  if (deleted === null) return false;
+  await restName(tx, { name: deleted.domain, accountId, heldUntil });
   return true;
-}
-
-async function insert(
-  tx: Queries,
-  accountId: string,
-  fields: Parameters<typeof createReservedDomain>[2],
-): Promise<ReservedDomainRow> {
-  try {
-    return await createReservedDomain(tx, accountId, fields);
-  } catch (error) {
-    if (databaseFault(error) !== 'conflict') throw error;
-    throw new PorticoError(409, { reason: `${fields.domain} is reserved already` }, { cause: error });
-  }
 }
 
 function checkedName(text: string, baseDomain: string): string {

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { findApiKeyOfToken } from '@portico/db';
+import { findApiKeyOfToken, inactiveOwners } from '@portico/db';
 import { PorticoError } from '@portico/errors';
 import type { ApiContext } from '../context.ts';
+import { checkRestriction } from '../restrictions/check-restriction.ts';
 import { parseToken } from '../secrets/token.ts';
 
 /** Who calls the public API: an API key of one account. Every query of its request is within that account. */
@@ -13,13 +14,14 @@ export interface ApiCaller {
 
 /**
  * 200 no key · 201 neither Bearer nor Basic · 202 no key by its form · 203 nobody has it · 206 an authtoken ·
- * 208 the id of a key · 205 the account is suspended.
+ * 208 the id of a key · 205 the account is suspended · 4005 its owner is not active · 220 not from this address.
  */
 export async function authenticate(
-  { database, hasher, lastUses, now }: Pick<ApiContext, 'database' | 'hasher' | 'lastUses' | 'now'>,
+  context: Pick<ApiContext, 'database' | 'hasher' | 'lastUses' | 'now' | 'log'>,
   headers: IncomingHttpHeaders,
   from: string,
 ): Promise<ApiCaller> {
+  const { database, hasher, lastUses, now } = context;
   const key = keyOf(headers.authorization);
   const parsed = parseToken(key);
   if (parsed?.kind === 'authtoken' || /^cr_[0-9A-Za-z]{27}$/.test(key)) throw new PorticoError(206);
@@ -28,6 +30,11 @@ export async function authenticate(
   const row = await findApiKeyOfToken(database.queries, parsed.id);
   if (row === null || !hasher.matches(key, row.keyHash) || row.revokedAt !== null) throw new PorticoError(203);
   if (row.account.suspendedAt !== null) throw new PorticoError(205);
+  if ((await inactiveOwners(database.queries, [row.ownerId])).size > 0) throw new PorticoError(4005);
+  const { accountId } = row;
+  if ((await checkRestriction(context, { accountId, type: 'api', address: from })) !== 'allowed') {
+    throw new PorticoError(220, { address: from });
+  }
   lastUses.noteApiKey({ id: row.id, at: now(), from });
   return { accountId: row.accountId, keyId: row.id, ownerId: row.ownerId };
 }

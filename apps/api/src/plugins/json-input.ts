@@ -39,8 +39,15 @@ function bodyText(request: FastifyRequest): string {
 function parseJson(text: string): unknown {
   if (text.trim() === '') throw new PorticoError(213, { reason: 'it is empty' });
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, (field, value: unknown) => {
+      // The database can store neither.
+      if (typeof value === 'string' && (value.includes('\0') || !value.isWellFormed())) {
+        throw new PorticoError(215, { field, reason: 'it holds a character that is not allowed' });
+      }
+      return value;
+    });
   } catch (error) {
+    if (error instanceof PorticoError) throw error;
     throw new PorticoError(213, { reason: error instanceof Error ? error.message : 'not JSON' });
   }
 }

@@ -14,6 +14,7 @@ import type { ApiContext } from '../../context.ts';
 import type { AccountFeeds } from '../../live/account-feeds.ts';
 import { readBody } from '../../plugins/json-input.ts';
 import type { OpenStreams } from '../../plugins/open-stream.ts';
+import { checkRestriction } from '../../restrictions/check-restriction.ts';
 
 const passwordChange = z.strictObject({ current: z.string().max(1024), password: z.string().max(4096) });
 
@@ -181,6 +182,10 @@ export function dashboardRoutes(app: FastifyInstance, context: ApiContext, servi
     const id = fieldOf(request, accountHeader) ?? query.get('account') ?? '';
     const membership = id === '' ? null : await findMembership(database.queries, id, session.userId);
     if (membership === null) throw new PorticoError(404, { what: 'account', id: id.slice(0, 200) });
+    const address = clientAddress(request);
+    if ((await checkRestriction(context, { accountId: id, type: 'dashboard', address })) !== 'allowed') {
+      throw new PorticoError(220, { address });
+    }
     return membership.account;
   }
 

@@ -108,7 +108,7 @@ describe('requests', () => {
     for (const limit of ['0', '101', 'x', '1.5', '-1']) {
       expect(await test.call('GET', `/credentials?limit=${limit}`)).toMatchObject(refusal(233, 400));
     }
-    expect(await test.call('GET', '/credentials?filter=obj.id')).toMatchObject(refusal(250, 400));
+    expect(await test.call('GET', '/credentials?filter=obj.secret')).toMatchObject(refusal(250, 400));
   });
 
   it('larger than 1 MiB are refused in the same shape', async () => {

@@ -81,26 +81,31 @@ export function resourcesFor(request: FastifyRequest, publicOrigin: string | nul
   return new Resources(/^[A-Za-z0-9.:[\]-]{1,255}$/.test(host) ? `http://${host}` : '');
 }
 
-/** 233 a limit out of range · 250 filters are not supported yet. */
-export function readPage(request: FastifyRequest): PageRequest {
+export interface ListRequest extends PageRequest {
+  readonly filter: string | null;
+}
+
+/** 233 a limit out of range · 215 no id. */
+export function readPage(request: FastifyRequest): ListRequest {
   const query = readQuery(request, ['limit', 'before_id', 'beforeId', 'filter']);
-  const filter = query.get('filter');
-  if (filter !== undefined && filter !== '') throw new PorticoError(250, { reason: 'this server has no filters yet' });
   const text = query.get('limit') ?? '';
   const limit = text === '' ? 100 : Number(text);
   if (!Number.isInteger(limit) || limit < 1 || limit > 100) throw new PorticoError(233, { value: text });
   // One client library sends it in camel case, and would read the first page for ever.
   const beforeId = query.get('before_id') ?? query.get('beforeId') ?? '';
-  return { limit, beforeId: beforeId === '' ? null : beforeId };
+  if (!/^[\w.-]{0,128}$/.test(beforeId)) throw new PorticoError(215, { field: 'before_id', reason: 'it is not an id' });
+  const filter = query.get('filter') ?? '';
+  return { limit, beforeId: beforeId === '' ? null : beforeId, filter: filter.trim() === '' ? null : filter };
 }
 
 /** A list as clients read it. An empty page never has a next one. */
 export function listBody<K extends string, R extends { id: string }>(
-  { resources, key, path, page }: { resources: Resources; key: K; path: string; page: PageRequest },
+  { resources, key, path, page }: { resources: Resources; key: K; path: string; page: ListRequest },
   { items, hasMore }: Page<R>,
 ) {
   const last = items.at(-1);
-  const next = hasMore && last !== undefined ? `${path}?before_id=${last.id}&limit=${page.limit}` : null;
+  const filter = page.filter === null ? '' : `&filter=${encodeURIComponent(page.filter)}`;
+  const next = hasMore && last !== undefined ? `${path}?before_id=${last.id}&limit=${page.limit}${filter}` : null;
   return {
     [key]: items,
     uri: resources.uri(path),

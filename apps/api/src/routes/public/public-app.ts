@@ -1,14 +1,24 @@
+import { openApiDocument } from '@portico/api-contract/openapi';
+import { collections } from '@portico/api-contract/public';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { ApiContext } from '../../context.ts';
 import type { LiveState } from '../../live/live-state.ts';
 import { holdUntilReady, RequestGate } from '../../plugins/request-gate.ts';
 import { apiKeyRoutes } from './api-keys.ts';
+import { certificateRoutes } from './certificates.ts';
 import { resourcesFor, usePublicConventions } from './conventions.ts';
 import { credentialRoutes } from './credentials.ts';
+import { eventRoutes } from './events.ts';
+import { ipPolicyRoutes } from './ip-policies.ts';
 import { liveRoutes } from './live-resources.ts';
+import { recordRoutes } from './records.ts';
+import { reservedAddrRoutes } from './reserved-addrs.ts';
 import { reservedDomainRoutes } from './reserved-domains.ts';
+import { serviceUserRoutes } from './service-users.ts';
+import { vaultRoutes } from './vaults.ts';
+import { withdrawnRoutes } from './withdrawn.ts';
 
-const collections = ['api_keys', 'credentials', 'endpoints', 'reserved_domains', 'tunnel_sessions', 'tunnels'];
+const free = ['/healthz', '/openapi.json'];
 
 /** The REST API for people and scripts. It knows no internal route and reads no cookie. */
 export function publicApp(
@@ -28,19 +38,40 @@ export function publicApp(
     for (const verb of [method].flat()) if (verb !== 'HEAD') onRoute(`${verb} ${url}`);
   });
   new RequestGate(context.config.limits.requestsAtOnce).guard(app);
-  holdUntilReady(app, isReady, (path) => path === '/healthz');
-  usePublicConventions(app, context, { open: ['/healthz'] });
+  holdUntilReady(app, isReady, (path) => free.includes(path));
+  usePublicConventions(app, context, { open: free });
   app.get('/healthz', async (_request, reply) => reply.code(isReady() ? 200 : 503).send({ ready: isReady() }));
+  app.get('/openapi.json', async (request, reply) => {
+    const serverUrl = resourcesFor(request, context.config.publicOrigin).uri('');
+    return reply
+      .header('cache-control', 'public, max-age=300')
+      .send(openApiDocument({ serverUrl, version: context.config.version }));
+  });
   app.get('/', async (request) => {
     const resources = resourcesFor(request, context.config.publicOrigin);
     return {
       uri: resources.uri('/'),
-      subresource_uris: Object.fromEntries(collections.map((name) => [name, resources.uri(`/${name}`)])),
+      subresource_uris: Object.fromEntries(
+        Object.values(collections).map(({ path }) => [path.slice(1), resources.uri(path)]),
+      ),
     };
   });
-  credentialRoutes(app, context);
-  apiKeyRoutes(app, context);
-  reservedDomainRoutes(app, context);
-  liveRoutes(app, context, live);
+  resourceRoutes(app, context, live);
+  withdrawnRoutes(app, context);
   return app;
+}
+
+/** Everything that belongs to an account. Who calls has been settled. */
+function resourceRoutes(app: FastifyInstance, context: ApiContext, live: LiveState): void {
+  apiKeyRoutes(app, context);
+  credentialRoutes(app, context);
+  reservedDomainRoutes(app, context);
+  reservedAddrRoutes(app, context);
+  liveRoutes(app, context, live);
+  certificateRoutes(app, context);
+  ipPolicyRoutes(app, context);
+  eventRoutes(app, context);
+  vaultRoutes(app, context);
+  serviceUserRoutes(app, context);
+  recordRoutes(app, context);
 }

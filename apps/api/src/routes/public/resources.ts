@@ -1,14 +1,45 @@
 import type { LiveClaim, LiveSession } from '@portico/api-contract/internal';
 import type {
   ApiKeyResource,
+  AuditEventResource,
+  CertificateAuthorityResource,
   CredentialResource,
   EndpointResource,
+  EventDestinationResource,
+  EventSourceResource,
+  EventSubscriptionResource,
+  IpPolicyResource,
+  IpPolicyRuleResource,
+  IpRestrictionResource,
   Ref,
+  ReservedAddrResource,
   ReservedDomainResource,
+  ServiceUserResource,
+  TlsCertificateResource,
   TunnelResource,
   TunnelSessionResource,
+  VaultResource,
+  VaultSecretResource,
 } from '@portico/api-contract/public';
-import type { ApiKeyRow, CredentialRow, ReservedDomainRow } from '@portico/db';
+import type {
+  ApiKeyRow,
+  AuditEventRow,
+  CertificateAuthorityRow,
+  CredentialRow,
+  EventDestinationRow,
+  EventSubscriptionRow,
+  IpPolicyRow,
+  IpPolicyRuleRow,
+  IpRestrictionRow,
+  ReservedAddrRow,
+  ReservedDomainRow,
+  ServiceUserRow,
+  TlsCertificateRow,
+  VaultRow,
+  VaultSecretRow,
+} from '@portico/db';
+import { certificateDetails } from '@portico/pki';
+import { z } from 'zod';
 
 /** Rows and live values in the shapes of the public API. `origin` is the API's own, as the caller reaches it. */
 export class Resources {
@@ -59,13 +90,18 @@ export class Resources {
       region: '',
       cname_target: null,
       acme_challenge_cname_target: null,
-      certificate: null,
+      certificate: row.certificateId === null ? null : this.ref('tls_certificates', row.certificateId),
       certificate_management_policy: null,
       certificate_management_status: null,
     };
   }
 
-  endpoint(claim: LiveClaim, session: LiveSession | null, domain: ReservedDomainRow | null): EndpointResource {
+  endpoint(
+    claim: LiveClaim,
+    session: LiveSession | null,
+    name: { readonly domain: ReservedDomainRow | null; readonly addr: ReservedAddrRow | null },
+  ): EndpointResource {
+    const { domain, addr } = name;
     const url = new URL(claim.url);
     const port = url.port === '' ? (defaultPorts.get(claim.proto) ?? 443) : Number(url.port);
     return {
@@ -90,7 +126,7 @@ export class Resources {
       upstream_url: claim.forwardsTo,
       upstream_protocol: '',
       domain: domain === null ? null : this.ref('reserved_domains', domain.id),
-      tcp_addr: null,
+      tcp_addr: addr === null ? null : this.ref('reserved_addrs', addr.id),
       tunnel: this.ref('tunnels', tunnelId(claim)),
       tunnel_session: this.ref('tunnel_sessions', claim.sessionId),
       edge: null,
@@ -127,7 +163,139 @@ export class Resources {
       transport: session.transport,
     };
   }
+
+  reservedAddr(row: ReservedAddrRow, host: string): ReservedAddrResource {
+    return { ...this.#common('reserved_addrs', row), addr: `${host}:${row.port}`, region: '' };
+  }
+
+  tlsCertificate(row: TlsCertificateRow): TlsCertificateResource {
+    const { subject, ...details } = certificateDetails(row.certificatePem);
+    return {
+      ...this.#common('tls_certificates', row),
+      certificate_pem: row.certificatePem,
+      subject_common_name: subject.commonName,
+      subject_alternative_names: { dns_names: [...details.dnsNames], ips: [...details.ips] },
+      issued_at: null,
+      not_before: details.notBefore.toISOString(),
+      not_after: details.notAfter.toISOString(),
+      key_usages: [...details.keyUsages],
+      extended_key_usages: [...details.extendedKeyUsages],
+      private_key_type: details.keyType,
+      issuer_common_name: details.issuerCommonName,
+      serial_number: details.serialNumber,
+      subject_organization: subject.organization,
+      subject_organizational_unit: subject.organizationalUnit,
+      subject_locality: subject.locality,
+      subject_province: subject.province,
+      subject_country: subject.country,
+    };
+  }
+
+  certificateAuthority(row: CertificateAuthorityRow): CertificateAuthorityResource {
+    const details = certificateDetails(row.caPem);
+    return {
+      ...this.#common('certificate_authorities', row),
+      ca_pem: row.caPem,
+      subject_common_name: details.subject.commonName,
+      not_before: details.notBefore.toISOString(),
+      not_after: details.notAfter.toISOString(),
+      key_usages: [...details.keyUsages],
+      extended_key_usages: [...details.extendedKeyUsages],
+    };
+  }
+
+  ipPolicy(row: IpPolicyRow): IpPolicyResource {
+    return this.#common('ip_policies', row);
+  }
+
+  ipPolicyRule(row: IpPolicyRuleRow): IpPolicyRuleResource {
+    const { cidr, action } = row;
+    return { ...this.#common('ip_policy_rules', row), cidr, action, ip_policy: this.ref('ip_policies', row.policyId) };
+  }
+
+  ipRestriction(row: IpRestrictionRow): IpRestrictionResource {
+    const { type, enforced } = row;
+    const policies = row.policies.map(({ policyId }) => this.ref('ip_policies', policyId));
+    return { ...this.#common('ip_restrictions', row), type, enforced, ip_policies: policies };
+  }
+
+  vault(row: VaultRow): VaultResource {
+    return {
+      ...this.#common('vaults', row),
+      name: row.name,
+      updated_at: row.updatedAt.toISOString(),
+      created_by: row.createdBy,
+      last_updated_by: row.lastUpdatedBy,
+    };
+  }
+
+  vaultSecret(row: VaultSecretRow): VaultSecretResource {
+    return {
+      ...this.#common('vault_secrets', row),
+      name: row.name,
+      updated_at: row.updatedAt.toISOString(),
+      vault: this.ref('vaults', row.vaultId),
+      created_by: this.#principal(row.createdBy),
+      last_updated_by: this.#principal(row.lastUpdatedBy),
+    };
+  }
+
+  serviceUser(row: ServiceUserRow, collection: 'service_users' | 'bot_users' = 'service_users'): ServiceUserResource {
+    const { name, active } = row;
+    return { ...this.ref(collection, row.id), created_at: row.createdAt.toISOString(), name, active };
+  }
+
+  /** @param target without its secrets. */
+  eventDestination(row: EventDestinationRow, target: EventDestinationResource['target']): EventDestinationResource {
+    return { ...this.#common('event_destinations', row), format: row.format, target };
+  }
+
+  eventSubscription(row: EventSubscriptionRow): EventSubscriptionResource {
+    return {
+      ...this.#common('event_subscriptions', row),
+      sources: row.sources.map(({ type }) => this.eventSource(row.id, type)),
+      destinations: row.destinations.map(({ destinationId }) => this.ref('event_destinations', destinationId)),
+    };
+  }
+
+  eventSource(subscriptionId: string, type: string): EventSourceResource {
+    return { type, uri: this.uri(`/event_subscriptions/${subscriptionId}/sources/${type}`) };
+  }
+
+  auditEvent(row: AuditEventRow): AuditEventResource {
+    return {
+      ...this.ref('audit_events', row.id),
+      created_at: row.at.toISOString(),
+      type: row.type,
+      actor: { id: row.actorId, credential_id: row.credentialId, address: row.address },
+      request_id: row.requestId,
+      object_id: row.objectId,
+      before: stored.parse(row.before),
+      after: stored.parse(row.after),
+    };
+  }
+
+  #common(collection: string, row: CommonRow) {
+    const { description, metadata } = row;
+    return { ...this.ref(collection, row.id), created_at: row.createdAt.toISOString(), description, metadata };
+  }
+
+  /** People have no resource of their own. */
+  #principal(id: string): Ref {
+    if (id.startsWith('service_')) return this.ref('service_users', id);
+    if (id.startsWith('bot_')) return this.ref('bot_users', id);
+    return id.startsWith('ak_') ? this.ref('api_keys', id) : { id, uri: '' };
+  }
 }
+
+interface CommonRow {
+  readonly id: string;
+  readonly description: string;
+  readonly metadata: string;
+  readonly createdAt: Date;
+}
+
+const stored = z.record(z.string(), z.json()).nullable();
 
 /** The tunnel of an endpoint carries the same unique part in its id. */
 export function tunnelId(claim: LiveClaim): string {

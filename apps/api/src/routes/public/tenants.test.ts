@@ -1,25 +1,55 @@
 import { newId } from '@portico/service';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { makeCertificate } from '../../testing/certificates.ts';
 import { claimOnline, sessionOnline } from '../../testing/online.ts';
-import { TestApi } from '../../testing/test-api.ts';
+import { type TestAccount, TestApi } from '../../testing/test-api.ts';
 
 // reliability.md T3: whoever breaks this shows one customer's things to another.
 let test: TestApi;
-/** An id of the first account for each kind of thing. */
+let other: TestAccount;
+/** An id of the first account for each collection of the API's document. */
 const ids = new Map<string, string>();
+const eventType = 'ip_policy_created.v0';
+
+interface Operation {
+  readonly method: string;
+  readonly path: string;
+  readonly collection: string;
+}
 
 beforeAll(async () => {
   test = await TestApi.start();
+  other = await test.newAccount();
   const registry = test.registry();
   const sessionId = newId('ts');
   const endpointId = newId('ep');
   const { accountId } = test.first;
   await sessionOnline(registry, { sessionId, accountId });
   await claimOnline(registry, { sessionId, accountId, endpointId, url: 'https://mine.portico.localhost' });
-  const made = async (path: string, body: object) => String((await test.call('POST', path, { body })).body.id);
-  ids.set('/credentials', await made('/credentials', {}));
-  ids.set('/api_keys', await made('/api_keys', {}));
-  ids.set('/reserved_domains', await made('/reserved_domains', { domain: 'kept.portico.localhost' }));
+  const made = async (path: string, body: object) => {
+    const answer = await test.call('POST', path, { body });
+    expect([path, answer.status, answer.text]).toEqual([path, 201, answer.text]);
+    ids.set(path, String(answer.body.id));
+    return String(answer.body.id);
+  };
+  const certificate = await makeCertificate('kept.portico.localhost');
+  await made('/credentials', {});
+  await made('/api_keys', {});
+  await made('/reserved_domains', { domain: 'kept.portico.localhost' });
+  await made('/reserved_addrs', {});
+  await made('/tls_certificates', { certificate_pem: certificate.chain, private_key_pem: certificate.key });
+  await made('/certificate_authorities', { ca_pem: certificate.root });
+  const policyId = await made('/ip_policies', {});
+  await made('/ip_policy_rules', { ip_policy_id: policyId, cidr: '10.0.0.0/8' });
+  await made('/ip_restrictions', { type: 'endpoints', ip_policy_ids: [policyId] });
+  const vaultId = await made('/vaults', { name: 'mine' });
+  await made('/vault_secrets', { name: 'mine', value: 'x', vault_id: vaultId });
+  await made('/service_users', { name: 'mine' });
+  await made('/bot_users', { name: 'mine' });
+  const destinationId = await made('/event_destinations', { target: { webhook: { url: 'https://hooks.example' } } });
+  await made('/event_subscriptions', { sources: [{ type: eventType }], destination_ids: [destinationId] });
+  const { body } = await test.call('GET', '/audit_events?limit=1');
+  ids.set('/audit_events', Array.isArray(body.audit_events) ? body.audit_events[0].id : '');
   ids.set('/endpoints', endpointId);
   ids.set('/tunnels', `tn_${endpointId.slice(3)}`);
   ids.set('/tunnel_sessions', sessionId);
@@ -30,60 +60,112 @@ beforeAll(async () => {
 
 afterAll(() => test.close());
 
-/** Every route of the public listener that names one thing. */
-function routesWithId(): { method: string; path: string; collection: string }[] {
-  return test.api.publicRoutes.flatMap((route) => {
-    const [method = '', path = ''] = route.split(' ');
-    if (!path.includes(':')) return [];
-    return [{ method, path, collection: `/${path.split('/')[1]}` }];
-  });
+/** Every operation of the document that the API serves. */
+async function operations(): Promise<Operation[]> {
+  const { body } = await test.call('GET', '/openapi.json', { key: null });
+  const { paths } = body;
+  if (typeof paths !== 'object' || paths === null) throw new Error('the document has no paths');
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => ({
+      method: method.toUpperCase(),
+      path,
+      collection: `/${path.split('/')[1]}`,
+    })),
+  );
 }
 
+describe('the document of the API', () => {
+  it('has every route that is served, but for those that were withdrawn, and no other', async () => {
+    const documented = (await operations()).map(({ method, path }) => `${method} ${path}`);
+    const apart = /^\w+ \/(edges|backends|endpoint_configurations|healthz|openapi\.json)?(\/|$)/;
+    const notOffered = ['POST /endpoints', 'PATCH /endpoints/{id}', 'DELETE /endpoints/{id}'];
+    const served = test.api.publicRoutes
+      .map((route) => route.replace(/:(\w+)/g, '{$1}'))
+      .filter((route) => !apart.test(route) && !notOffered.includes(route));
+    expect([...documented].sort()).toEqual([...served].sort());
+  });
+});
+
 describe('the things of another account', () => {
-  it('are looked for on every route that names one', () => {
-    const routes = routesWithId();
-    expect(routes.length).toBeGreaterThanOrEqual(13);
-    for (const { collection } of routes) expect(ids.has(collection)).toBe(true);
+  it('are looked for on every route that names one', async () => {
+    const named = (await operations()).filter(({ path }) => path.includes('{id}'));
+    expect(named.length).toBeGreaterThanOrEqual(60);
+    for (const { collection } of named) expect([collection, ids.has(collection)]).toEqual([collection, true]);
   });
 
   it('are answered like things that do not exist, on every route and with the same body', async () => {
-    const other = await test.newAccount();
-    for (const { method, path, collection } of routesWithId()) {
+    for (const { method, path, collection } of await operations()) {
+      if (!path.includes('{id}')) continue;
       const id = ids.get(collection) ?? '';
       const missing = newId(prefixOf(id));
-      const body = method === 'PATCH' ? {} : undefined;
-      const ofOther = await test.call(method, path.replace(':id', id), { key: other.apiKey, body });
-      const ofNobody = await test.call(method, path.replace(':id', missing), { key: other.apiKey, body });
+      const body = bodyFor(method, path);
+      const call = (with_: string) =>
+        test.call(method, path.replace('{id}', with_).replace('{type}', eventType), { key: other.apiKey, body });
+      const ofOther = await call(id);
+      const ofNobody = await call(missing);
       expect([method, path, ofOther.status]).toEqual([method, path, 404]);
       expect(masked(ofOther.text, id)).toBe(masked(ofNobody.text, missing));
     }
     // And they are all still there.
     for (const [collection, id] of ids) expect((await test.call('GET', `${collection}/${id}`)).status).toBe(200);
+    const sources = await test.call('GET', `/event_subscriptions/${ids.get('/event_subscriptions')}/sources`);
+    expect(sources.text).toContain(eventType);
   });
 
-  it('are in no list', async () => {
-    const other = await test.newAccount();
-    const lists = test.api.publicRoutes.filter((route) => /^GET \/\w+$/.test(route) && route !== 'GET /healthz');
-    expect(lists.length).toBe(ids.size);
-    for (const route of lists) {
-      const answer = await test.call('GET', route.slice(4), { key: other.apiKey });
-      expect(answer.status).toBe(200);
+  it('are in no list and no sum', async () => {
+    const lists = (await operations()).filter(({ method, path }) => method === 'GET' && !path.includes('{'));
+    expect(lists.length).toBe(ids.size + 1);
+    for (const { path } of lists) {
+      const answer = await test.call('GET', path, { key: other.apiKey });
+      expect([path, answer.status]).toEqual([path, 200]);
       for (const id of ids.values()) expect(answer.text).not.toContain(id);
       expect(answer.text).not.toContain(test.first.accountId);
     }
   });
 
-  it('cannot be given to another account by naming its users', async () => {
-    const other = await test.newAccount();
+  it('cannot be pointed to, and that is said as of things that do not exist', async () => {
+    const certificate = ids.get('/tls_certificates') ?? '';
+    const policy = ids.get('/ip_policies') ?? '';
+    const vault = ids.get('/vaults') ?? '';
+    const destination = ids.get('/event_destinations') ?? '';
+    const serviceUser = ids.get('/service_users') ?? '';
     const { body } = await test.call('GET', '/credentials');
-    const [mine] = Array.isArray(body.credentials) ? body.credentials : [];
-    const answer = await test.call('POST', '/credentials', { key: other.apiKey, body: { owner_id: mine.owner_id } });
-    expect(answer).toMatchObject({ status: 400, body: { error_code: 'ERR_NGROK_215' } });
+    const [credential] = Array.isArray(body.credentials) ? body.credentials : [];
+    const attempts: [string, string, (id: string) => object][] = [
+      ['/reserved_domains', certificate, (id) => ({ domain: 'theirs.portico.localhost', certificate_id: id })],
+      ['/ip_policy_rules', policy, (id) => ({ ip_policy_id: id, cidr: '10.0.0.0/8' })],
+      ['/ip_restrictions', policy, (id) => ({ type: 'api', ip_policy_ids: [id] })],
+      ['/vault_secrets', vault, (id) => ({ name: 'a', value: 'b', vault_id: id })],
+      ['/event_subscriptions', destination, (id) => ({ destination_ids: [id] })],
+      ['/credentials', serviceUser, (id) => ({ owner_id: id })],
+      ['/api_keys', serviceUser, (id) => ({ owner_id: id })],
+      ['/credentials', credential.owner_id, (id) => ({ owner_id: id })],
+    ];
+    for (const [path, id, with_] of attempts) {
+      const missing = newId(prefixOf(id));
+      const ofOther = await test.call('POST', path, { key: other.apiKey, body: with_(id) });
+      const ofNobody = await test.call('POST', path, { key: other.apiKey, body: with_(missing) });
+      expect([path, ofOther.status, ofOther.body.error_code]).toEqual([path, 400, 'ERR_NGROK_215']);
+      expect(masked(ofOther.text, id)).toBe(masked(ofNobody.text, missing));
+    }
+    const byName = await test.call('POST', '/vault_secrets', {
+      key: other.apiKey,
+      body: { name: 'a', value: 'b', vault_name: 'mine' },
+    });
+    expect(byName.body.error_code).toBe('ERR_NGROK_215');
   });
 });
 
+function bodyFor(method: string, path: string): object | undefined {
+  if (method === 'PATCH') return {};
+  return method === 'POST' && path.endsWith('/sources') ? { type: 'vault_created.v0' } : undefined;
+}
+
+const prefixes = ['ak', 'bot', 'ca', 'cert', 'cr', 'ed', 'ep', 'esb', 'ev', 'ipp', 'ipr', 'ipx', 'ra', 'rd'] as const;
+const longPrefixes = ['secret', 'service', 'tn', 'ts', 'usr', 'vault'] as const;
+
 function prefixOf(id: string) {
-  for (const prefix of ['ak', 'cr', 'rd', 'ep', 'tn', 'ts'] as const) if (id.startsWith(`${prefix}_`)) return prefix;
+  for (const prefix of [...prefixes, ...longPrefixes]) if (id.startsWith(`${prefix}_`)) return prefix;
   throw new Error(`no prefix: ${id}`);
 }
 

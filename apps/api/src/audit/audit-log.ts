@@ -1,0 +1,51 @@
+import type { AuditedObject } from '@portico/api-contract/public';
+import { addAuditEvent, type NewAuditEvent, type Queries } from '@portico/db';
+import { newId } from '@portico/service';
+import { z } from 'zod';
+
+/** Who makes a change, and with what. */
+export interface Actor {
+  readonly accountId: string;
+  /** `usr_…` or `service_…`; null: a key that nobody owns. */
+  readonly actorId: string | null;
+  readonly credentialId: string;
+  readonly address: string;
+  readonly requestId: string;
+}
+
+export interface AuditedChange {
+  readonly object: AuditedObject;
+  readonly what: 'created' | 'updated' | 'deleted';
+  readonly objectId: string;
+  /** As the REST API shows the object; what it does not show does not get into the log either. */
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+const shown = z.record(z.string(), z.json());
+
+/**
+ * The one place that writes the log of changes. Call it in the transaction that makes the change: neither is ever
+ * there without the other.
+ */
+export async function recordChange(tx: Queries, actor: Actor, change: AuditedChange, at: Date): Promise<void> {
+  const event: NewAuditEvent = {
+    id: newId('ev', at.getTime()),
+    at,
+    type: `${change.object}_${change.what}.v0`,
+    actorId: actor.actorId,
+    credentialId: actor.credentialId,
+    address: actor.address,
+    requestId: actor.requestId,
+    objectId: change.objectId,
+    before: asShown(change.before),
+    after: asShown(change.after),
+  };
+  await addAuditEvent(tx, actor.accountId, event);
+}
+
+function asShown(value: unknown): NewAuditEvent['before'] {
+  if (value === null || value === undefined) return null;
+  const { uri: _uri, token: _token, ...fields } = shown.parse(value);
+  return fields;
+}
