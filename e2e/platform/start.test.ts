@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type PlatformProcess, spawnPlatform, startPlatformProcess } from '../support/platform.ts';
+import { type PlatformProcess, removeDataDir, spawnPlatform, startPlatformProcess } from '../support/platform.ts';
 import { startPortico } from '../support/portico-cli.ts';
 import { visit, visitUntil } from '../support/visit.ts';
 
@@ -72,7 +72,7 @@ describe('npm start', () => {
   });
 
   it('refuses a second start on the same data directory and names the running process', async () => {
-    const second = spawnPlatform({ dataDir: platform.dataDir });
+    const second = await spawnPlatform({ dataDir: platform.dataDir });
     expect((await second.exited).code).toBe(1);
     expect(second.output()).toContain(`already runs on ${platform.dataDir} as process ${platform.child.pid}`);
     expect(existsSync(join(platform.dataDir, 'ready.json'))).toBe(true);
@@ -124,7 +124,7 @@ describe('the life of a platform', () => {
       expect(isRunning(pid)).toBe(false);
     }
     await third.stop();
-    rmSync(dataDir, { recursive: true, force: true });
+    await removeDataDir(dataDir);
   });
 
   it('opens a tunnel of the command line as well', async () => {
@@ -161,13 +161,13 @@ describe('the life of a platform', () => {
     ['a database that is not there', { DATABASE_URL: 'postgresql://u:hunter2@127.0.0.1:1/x' }, '127.0.0.1:1'],
   ])('ends with a clear message on %s', async (_what, env, message) => {
     const dataDir = mkdtempSync(join(tmpdir(), 'portico-e2e-'));
-    const attempt = spawnPlatform({ dataDir, env });
+    const attempt = await spawnPlatform({ dataDir, env });
     expect((await attempt.exited).code).toBe(1);
     expect(attempt.output()).toContain('ERROR: ');
     expect(attempt.output()).toContain(message);
     expect(attempt.output()).not.toContain('hunter2');
     expect(existsSync(join(dataDir, 'ready.json'))).toBe(false);
-    rmSync(dataDir, { recursive: true, force: true });
+    await removeDataDir(dataDir);
   });
 
   it('names a taken port and the setting that moves it', async () => {
@@ -175,19 +175,19 @@ describe('the life of a platform', () => {
     await new Promise((resolve) => squatter.once('listening', resolve));
     const { port } = squatter.address() as AddressInfo;
     const dataDir = mkdtempSync(join(tmpdir(), 'portico-e2e-'));
-    const attempt = spawnPlatform({ dataDir, env: { PORTICO_HTTPS_PORT: String(port) } });
+    const attempt = await spawnPlatform({ dataDir, env: { PORTICO_HTTPS_PORT: String(port) } });
     expect((await attempt.exited).code).toBe(1);
     expect(attempt.output()).toContain(
       `port ${port} on 127.0.0.1 is taken by another program. Stop that one, or set PORTICO_HTTPS_PORT`,
     );
     squatter.close();
-    rmSync(dataDir, { recursive: true, force: true });
+    await removeDataDir(dataDir);
   });
 
   it('names a data directory that cannot be written', async () => {
     const file = join(mkdtempSync(join(tmpdir(), 'portico-e2e-')), 'file');
     writeFileSync(file, '');
-    const attempt = spawnPlatform({ dataDir: join(file, 'data') });
+    const attempt = await spawnPlatform({ dataDir: join(file, 'data') });
     expect((await attempt.exited).code).toBe(1);
     expect(attempt.output()).toContain('cannot be written by this user');
   });

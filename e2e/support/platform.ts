@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createTestDatabase, type TestDatabase } from '@portico/postgres';
 import { endWithTests } from './own-processes.ts';
 
 /** `ready.json` as scripts read it. */
@@ -53,7 +54,7 @@ export async function startPlatformProcess(
   options: { args?: readonly string[]; env?: NodeJS.ProcessEnv; dataDir?: string } = {},
 ): Promise<PlatformProcess> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'portico-e2e-'));
-  const { child, output, exited } = spawnPlatform({ ...options, dataDir });
+  const { child, output, exited } = await spawnPlatform({ ...options, dataDir });
   const readyFile = join(dataDir, 'ready.json');
   const readReady = (): Ready => JSON.parse(readFileSync(readyFile, 'utf8'));
   const deadline = performance.now() + 90_000;
@@ -80,19 +81,48 @@ export async function startPlatformProcess(
     stop,
     dispose: async () => {
       await stop();
-      if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
+      if (options.dataDir === undefined) await removeDataDir(dataDir);
     },
   };
 }
 
+/** With `DATABASE_URL` every data directory gets a database of its own on that server, as long as it exists. */
+const databases = new Map<string, TestDatabase>();
+
+async function databaseOf(dataDir: string): Promise<NodeJS.ProcessEnv> {
+  if (process.env.DATABASE_URL === undefined) return {};
+  const database = databases.get(dataDir) ?? (await createTestDatabase());
+  databases.set(dataDir, database);
+  return { DATABASE_URL: database.url };
+}
+
+/** Removes what platforms on this data directory have left, once the last one has ended. */
+export async function removeDataDir(dataDir: string): Promise<void> {
+  rmSync(dataDir, { recursive: true, force: true });
+  await databases.get(dataDir)?.drop();
+  databases.delete(dataDir);
+}
+
 /** The same without waiting; for starts that are meant to fail. */
-export function spawnPlatform(options: { args?: readonly string[]; env?: NodeJS.ProcessEnv; dataDir: string }): {
+export async function spawnPlatform(options: {
+  args?: readonly string[];
+  env?: NodeJS.ProcessEnv;
+  dataDir: string;
+}): Promise<{
   child: ChildProcess;
   output(): string;
   exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
-} {
+}> {
+  const database = await databaseOf(options.dataDir);
   const child = spawn(process.execPath, [join(checkout, 'apps/platform/src/main.ts'), ...(options.args ?? [])], {
-    env: { ...process.env, ...freePorts, PORTICO_DATA_DIR: options.dataDir, NO_COLOR: '1', ...options.env },
+    env: {
+      ...process.env,
+      ...freePorts,
+      PORTICO_DATA_DIR: options.dataDir,
+      NO_COLOR: '1',
+      ...database,
+      ...options.env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   endWithTests(child);
