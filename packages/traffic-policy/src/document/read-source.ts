@@ -40,7 +40,12 @@ export function readSource(text: string, limits: PolicyLimits, problems: Problem
   }
   const [first, ...more] = document.errors;
   if (first !== undefined) {
-    for (const error of [first, ...more]) refuse(clean(error.message), error.pos[0], hintFor(error.code));
+    for (const error of [first, ...more].slice(0, SYNTAX_PROBLEMS_MAX)) {
+      const deep = error.message.includes('call stack');
+      refuse(deep ? 'it is nested too deep' : clean(error.message), error.pos[0], deep ? null : hintFor(error.code));
+      // What follows the first fault of nesting is only its echo.
+      if (deep) break;
+    }
     return null;
   }
   const { contents } = document;
@@ -52,6 +57,8 @@ export function readSource(text: string, limits: PolicyLimits, problems: Problem
     throw error;
   }
 }
+
+const SYNTAX_PROBLEMS_MAX = 5;
 
 class TooLarge extends Error {
   readonly at: number;
