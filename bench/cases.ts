@@ -6,6 +6,7 @@ import {
   churn,
   eventFanOut,
   handshakes,
+  holdOpen,
   http2,
   keepAlive,
   openLoop,
@@ -15,7 +16,7 @@ import {
 } from './load/own.ts';
 import type { LoadResult } from './load/result.ts';
 import { wrk } from './load/wrk.ts';
-import { find } from './process-group.ts';
+import { find, memoryBytes } from './process-group.ts';
 import type { BodyPath } from './upstream.ts';
 
 export interface CaseContext {
@@ -85,7 +86,33 @@ export const cases: readonly Case[] = [
   overHttp('events', 'Events to 200 listeners', 'event', false, (target, { seconds }) =>
     eventFanOut(target, { listeners: 200, seconds }),
   ),
+  idleVisitors(),
 ];
+
+/** What an open connection costs that has asked once and then says nothing: memory after against memory before. */
+function idleVisitors(): Case {
+  return {
+    id: 'idle-visitors',
+    title: 'Visitors that are connected and idle',
+    unit: 'visitor',
+    quick: false,
+    load: (contestant, { quick }) => {
+      const { http } = contestant;
+      if (http === null) return null;
+      return async () => {
+        const visitors = quick ? 500 : 5_000;
+        const before = { server: memoryBytes(contestant.server()), client: memoryBytes(contestant.client()) };
+        const beganMs = performance.now();
+        const held = await holdOpen(http, visitors);
+        const kib = (side: 'server' | 'client'): string =>
+          ((memoryBytes(contestant[side]()) - before[side]) / 1024 / visitors).toFixed(1);
+        const note = `${kib('server')} + ${kib('client')} KiB each`;
+        held.close();
+        return { units: visitors, seconds: (performance.now() - beganMs) / 1000, faults: held.faults, note };
+      };
+    },
+  };
+}
 
 function bulkBytes(quick: boolean): number {
   return quick ? 64 * 1024 * 1024 : 1024 * 1024 * 1024;

@@ -6,9 +6,11 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cases } from './cases.ts';
+import { type Case, cases } from './cases.ts';
 import { contestants } from './contestants/all.ts';
+import { type LinkKind, linkCases, linkKinds, throughLinks } from './links.ts';
 import { type Entrant, type Measurement, measureCase } from './measurement.ts';
+import type { Program } from './process-group.ts';
 import { type ContestantLine, writeReport } from './report/report.ts';
 import { startUpstream } from './upstream.ts';
 
@@ -26,11 +28,12 @@ const { values } = parseArgs({
   },
 });
 
+const allCases = [...cases, ...linkKinds.flatMap(linkCases)];
 if (values.help) {
   process.stdout.write(`npm run bench -- [options]
   --quick            the first cases, short rounds: under 5 minutes
   --only a,b         contestants whose name begins so; Portico and direct always
-  --cases a,b        of: ${cases.map(({ id }) => id).join(' ')}
+  --cases a,b        of: ${allCases.map(({ id }) => id).join(' ')}
   --rounds n         at least 3 to be worth anything (default 3, quick 3)
   --seconds n        of each round, whole ones (default 5, quick 1)
   --portico folder   a built checkout to run instead of this one
@@ -43,7 +46,6 @@ if (values.help) {
 const { quick } = values;
 const rounds = Number(values.rounds ?? 3);
 const seconds = Number(values.seconds ?? (quick ? 1 : 5));
-const warmUpSeconds = quick ? 1 : 3;
 const progress = (text: string): void => {
   process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
 };
@@ -53,9 +55,9 @@ const folder = mkdtempSync(join(tmpdir(), 'portico-bench-'));
 process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
 const loadBefore = loadavg()[0] ?? 0;
 const wantedCases = values.cases?.split(',') ?? null;
-const chosenCases = cases.filter(({ id, quick: isQuick }) =>
-  wantedCases === null ? !quick || isQuick : wantedCases.includes(id),
-);
+const isChosen = ({ id, quick: isQuick }: Case): boolean =>
+  wantedCases === null ? !quick || isQuick : wantedCases.includes(id);
+const chosenCases = allCases.filter(isChosen);
 const wanted = values.only?.toLowerCase().split(',') ?? null;
 const chosen = contestants(values).filter(
   ({ name }) =>
@@ -95,11 +97,14 @@ for (const contestant of chosen) {
 }
 
 const measurements: Measurement[] = [];
-for (const each of chosenCases) {
+for (const [at, each] of cases.filter(isChosen).entries()) {
   const context = { seconds, folder, quick };
+  // The compilers have most of what they need after the first case; the full run gives them their time in each.
+  const warmUpSeconds = quick ? (at === 0 ? 1 : 0) : 3;
   measurements.push(...(await measureCase(each, entrants, { upstream, rounds, warmUpSeconds, context, progress })));
 }
 for (const { running } of entrants) await running.stop();
+for (const kind of linkKinds) measurements.push(...(await overLink(kind)));
 await upstream.stop();
 
 const path = writeReport(
@@ -119,3 +124,31 @@ const path = writeReport(
 progress('');
 process.stdout.write(`${path}\n`);
 process.exit(0);
+
+/** The same contestants again, each with such a link between its two halves; one at a time, since links cost CPU. */
+async function overLink(kind: LinkKind): Promise<Measurement[]> {
+  const found: Measurement[] = [];
+  const own = linkCases(kind).filter(isChosen);
+  if (own.length === 0) return found;
+  for (const contestant of chosen) {
+    if (lines.find(({ name }) => name === contestant.name)?.missing !== null) continue;
+    const place = join(folder, kind.id, contestant.name.replaceAll(/\W+/g, '-'));
+    mkdirSync(place, { recursive: true });
+    const links: Program[] = [];
+    try {
+      const running = await contestant.start(upstream, place, throughLinks(kind, place, links));
+      if (running.tcpPort !== null) {
+        for (const each of own) {
+          const entrants = [{ name: contestant.name, running }];
+          const context = { seconds, folder, quick };
+          found.push(...(await measureCase(each, entrants, { upstream, rounds, warmUpSeconds: 1, context, progress })));
+        }
+      }
+      await running.stop();
+    } catch (error) {
+      progress(`${kind.id} ${contestant.name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    for (const link of links) await link.stop();
+  }
+  return found;
+}

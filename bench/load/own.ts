@@ -142,6 +142,32 @@ export async function besideBulk(
   };
 }
 
+/** Connections that have asked once and stay. */
+export async function holdOpen(
+  target: HttpTarget,
+  connections: number,
+): Promise<{ faults: readonly string[]; close(): void }> {
+  const sockets: Socket[] = [];
+  const faults: string[] = [];
+  try {
+    for (let i = 0; i < connections; i += 1) {
+      const socket = await open(target);
+      sockets.push(socket);
+      mustEqual(await ask(socket, target.host, { path: '/1k' }), bodies['/1k']);
+    }
+  } catch (error) {
+    faults.push(`after ${sockets.length}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const closed = sockets.filter((socket) => socket.destroyed || socket.readableEnded).length;
+  if (closed > 0) faults.push(`${closed} connections were closed meanwhile`);
+  return {
+    faults,
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
 /** Full TLS handshakes, no resumption, nothing sent inside. */
 export function handshakes(
   target: HttpTarget,
