@@ -6,8 +6,10 @@ export class ChangedRequest implements RequestContext {
   readonly #changes: RequestChanges;
 
   constructor(below: RequestContext, changes: RequestChanges) {
-    this.#below = below;
-    this.#changes = changes;
+    // Changes do not pile up: a hundred actions still leave two layers.
+    const flat = below instanceof ChangedRequest;
+    this.#below = flat ? below.#below : below;
+    this.#changes = flat ? { ...below.#changes, ...changes } : changes;
   }
 
   get method(): string {
@@ -63,7 +65,7 @@ export class ChangedResponse implements ResponseContext {
   readonly fields: readonly string[];
 
   constructor(below: ResponseContext, fields: readonly string[]) {
-    this.#below = below;
+    this.#below = below instanceof ChangedResponse ? below.#below : below;
     this.fields = fields;
   }
 

@@ -180,8 +180,14 @@ function editFields(
   return { touched };
 }
 
-/** Rules without templates and without IP policies never change: built once for each action. */
-const constantRules = new WeakMap<RestrictIpsConfig, IpRules>();
+/**
+ * Rules without templates are built once for each action and set of IP policies; the policies are compared by identity,
+ * so whoever holds them gives the same object until one changes.
+ */
+const constantRules = new WeakMap<
+  RestrictIpsConfig,
+  { readonly policies: readonly (IpPolicyCidrs | null)[]; readonly rules: IpRules }
+>();
 
 function restrictIps(config: RestrictIpsConfig, scope: PolicyScope, tools: ActionTools): Outcome {
   const ip = scope.connection.clientIp;
@@ -192,15 +198,15 @@ function restrictIps(config: RestrictIpsConfig, scope: PolicyScope, tools: Actio
 }
 
 function ipRulesFor(config: RestrictIpsConfig, scope: PolicyScope, tools: ActionTools): IpRules {
-  const known = constantRules.get(config);
-  if (known !== undefined) return known;
   const policies = config.ipPolicies.map((id) => tools.ipPolicy(id));
+  const known = constantRules.get(config);
+  if (known?.policies.every((policy, index) => policy === policies[index]) === true) return known.rules;
   const rules = new IpRules(
     [...config.allow.map((template) => template.text(scope)), ...policies.flatMap((policy) => policy?.allow ?? [])],
     [...config.deny.map((template) => template.text(scope)), ...policies.flatMap((policy) => policy?.deny ?? [])],
   );
   const isConstant = [...config.allow, ...config.deny].every((template) => template.constant !== null);
-  if (isConstant && config.ipPolicies.length === 0) constantRules.set(config, rules);
+  if (isConstant) constantRules.set(config, { policies, rules });
   return rules;
 }
 
