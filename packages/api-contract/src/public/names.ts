@@ -9,6 +9,8 @@ export const reservedDomainCreate = z.strictObject({
   region: z.string().max(64).nullish(),
   certificate_id: wantedId.nullish(),
   certificate_management_policy: z.null().optional(),
+  /** Traffic is not steered by region here: only none at all is accepted. */
+  resolves_to: z.array(z.never()).nullish(),
   description,
   metadata,
 });
@@ -16,6 +18,8 @@ export const reservedDomainUpdate = z.strictObject({
   ...repeatedId,
   certificate_id: wantedId.nullish(),
   certificate_management_policy: z.null().optional(),
+  /** Traffic is not steered by region here: only none at all is accepted. */
+  resolves_to: z.array(z.never()).nullish(),
   description,
   metadata,
 });
