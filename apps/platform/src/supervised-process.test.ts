@@ -18,7 +18,7 @@ describe('a supervised process', () => {
     return supervised;
   };
   const serving =
-    "process.send({kind: 'ready', ports: {http: 81}}); setInterval(() => {}, 1e6); console.error('hello');";
+    "import { writeSync } from 'node:fs'; writeSync(2, 'hello\\n'); setInterval(() => {}, 1e6); process.send({kind: 'ready', ports: {http: 81}});";
 
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'portico-supervised-'));

@@ -72,7 +72,8 @@ export class SupervisedProcess extends EventEmitter<Events> {
     if (child.exitCode !== null || child.signalCode !== null) return;
     await new Promise<void>((resolve) => {
       const last = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
-      child.once('exit', () => {
+      // Not `exit`: its last words may still be on their way to the log.
+      child.once('close', () => {
         clearTimeout(last);
         resolve();
       });
