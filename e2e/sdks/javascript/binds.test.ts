@@ -1,0 +1,225 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
+import { createServer as createTlsServer, type Server, connect as tlsConnect } from 'node:tls';
+import { forward, type HttpListenerBuilder, type Listener, type Session } from '@ngrok/ngrok';
+import { type DevEnv, startDevEnv } from '@portico/dev-env';
+import { createRoot, LeafIssuer } from '@portico/pki';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { scale } from '../../support/long.ts';
+import { httpUpstream, tcpUpstream, type Upstream } from '../../support/upstream.ts';
+import { visit } from '../../support/visit.ts';
+import { connectSdk, forwardOptions, portOf, urlOf } from './sdk.ts';
+
+describe('what the JavaScript SDK may bind', () => {
+  let env: DevEnv;
+  let session: Session;
+  let upstream: Upstream;
+  let to = '';
+  beforeAll(async () => {
+    [env, upstream] = await Promise.all([
+      startDevEnv(),
+      httpUpstream((request, response) => response.end(`${request.method} ${request.url} ${request.headers.host}`)),
+    ]);
+    session = await connectSdk(env, { metadata: 'a session' });
+    to = `http://127.0.0.1:${upstream.port}`;
+  });
+  afterAll(async () => {
+    await env?.close();
+    await upstream?.close();
+  });
+
+  it('serves https and http endpoints of one name apart', async () => {
+    const host = `names.${env.baseDomain}`;
+    const https = await session.httpEndpoint().domain(host).listenAndForward(to);
+    expect(https.url()).toBe(`https://${host}:${env.https.port}`);
+    expect((await visit(env, `https://${host}/a`)).body.toString()).toBe(`GET /a ${host}:${env.https.port}`);
+    expect((await visit(env, `http://${host}/a`)).status).not.toBe(200);
+    const http = await session.httpEndpoint().scheme('http').domain(host).listenAndForward(to);
+    expect(http.url()).toBe(`http://${host}:${env.http.port}`);
+    expect((await visit(env, `http://${host}/b`)).body.toString()).toBe(`GET /b ${host}:${env.http.port}`);
+    await https.close();
+    await http.close();
+  });
+
+  it.each([
+    ['domain', (name: string) => ({ domain: `${name}.${env.baseDomain}` })],
+    ['hostname', (name: string) => ({ hostname: `${name}.${env.baseDomain}` })],
+  ])('reads the name in `%s` of forward()', async (kind, options) => {
+    const name = `by-${kind}`;
+    const listener = await forward({ ...forwardOptions(env), addr: to, ...options(name) });
+    expect(listener.url()).toBe(`https://${name}.${env.baseDomain}:${env.https.port}`);
+    expect((await visit(env, urlOf(listener))).status).toBe(200);
+    await listener.close();
+  });
+
+  it('gives random names of its own base domain, each once', async () => {
+    const listeners = [
+      await session.httpEndpoint().listenAndForward(to),
+      await session.httpEndpoint().listenAndForward(to),
+    ];
+    const hosts = listeners.map((listener) => new URL(urlOf(listener)).hostname);
+    expect(new Set(hosts).size).toBe(2);
+    for (const host of hosts) expect(host).toMatch(new RegExp(`^[a-z0-9-]+\\.${env.baseDomain}$`));
+    for (const listener of listeners) expect((await visit(env, urlOf(listener))).status).toBe(200);
+    for (const listener of listeners) await listener.close();
+  });
+
+  it('opens a tcp endpoint on any port, and the same one again on the port that it names', async () => {
+    const greeter = await tcpUpstream((socket) => socket.end('hello'));
+    const listener = await session.tcpEndpoint().listenAndForward(`tcp://127.0.0.1:${greeter.port}`);
+    expect(listener.url()).toMatch(/^tcp:\/\/localhost:\d+$/);
+    const port = portOf(urlOf(listener));
+    expect(await greeting(port)).toBe('hello');
+    await listener.close();
+    await expect(greeting(port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    const again = await session
+      .tcpEndpoint()
+      .remoteAddr(`localhost:${port}`)
+      .listenAndForward(`tcp://127.0.0.1:${greeter.port}`);
+    expect(again.url()).toBe(`tcp://localhost:${port}`);
+    expect(await greeting(port)).toBe('hello');
+    await again.close();
+    await greeter.close();
+  });
+
+  it('leaves the TLS of a tls endpoint to the upstream', async () => {
+    const host = `passthrough.${env.baseDomain}`;
+    const { server, ca } = await tlsUpstream(host, 'from the upstream');
+    const listener = await session
+      .tlsEndpoint()
+      .domain(host)
+      .listenAndForward(`tcp://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    expect(listener.url()).toMatch(`tls://${host}`);
+    const visitor = tlsConnect({ host: '127.0.0.1', port: env.https.port, servername: host, ca });
+    const [text] = await once(visitor, 'data');
+    expect(String(text)).toBe('from the upstream');
+    visitor.destroy();
+    await listener.close();
+    server.close();
+  });
+
+  it('verifies an https upstream, or not, as the user chose', async () => {
+    const { server } = await tlsUpstream('localhost', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
+    const target = `https://localhost:${(server.address() as AddressInfo).port}`;
+    const trusting = await session.httpEndpoint().verifyUpstreamTls(false).listenAndForward(target);
+    expect((await visit(env, urlOf(trusting))).body.toString()).toBe('ok');
+    const strict = await session.httpEndpoint().listenAndForward(target);
+    expect((await visit(env, urlOf(strict))).status).toBe(502);
+    await trusting.close();
+    await strict.close();
+    server.close();
+  });
+
+  it('binds and unbinds again and again, and leaves nothing behind', { timeout: scale(120_000, 900_000) }, async () => {
+    const rounds = scale(100, 1_000);
+    // The package sends its messages one after another, each some 45 ms late: several sessions, so that it ends.
+    const sessions = await Promise.all(Array.from({ length: 10 }, () => connectSdk(env)));
+    const urls = new Set<string>();
+    await Promise.all(
+      sessions.map(async (each, index) => {
+        for (let round = 0; round < rounds / sessions.length; round += 1) {
+          const listener = await each.httpEndpoint().domain(`round-${index}.${env.baseDomain}`).listenAndForward(to);
+          urls.add(urlOf(listener));
+          await listener.close();
+        }
+      }),
+    );
+    expect(urls.size).toBe(sessions.length);
+    for (const url of urls) expect((await visit(env, url)).headers['ngrok-error-code']).toBe('ERR_NGROK_3200');
+  });
+});
+
+/** An option that is dropped in silence would leave an endpoint open that its owner takes for guarded. */
+describe('what the JavaScript SDK asks for and does not get yet', () => {
+  let env: DevEnv;
+  let session: Session;
+  beforeAll(async () => {
+    env = await startDevEnv();
+    session = await connectSdk(env);
+  });
+  afterAll(() => env?.close());
+
+  const policy = JSON.stringify({ on_http_request: [{ actions: [{ type: 'deny' }] }] });
+  const http: [string, string, (builder: HttpListenerBuilder) => HttpListenerBuilder][] = [
+    ['basicAuth', 'BasicAuth', (builder) => builder.basicAuth('user', 'password1')],
+    ['circuitBreaker', 'CircuitBreaker', (builder) => builder.circuitBreaker(0.5)],
+    ['compression', 'Compression', (builder) => builder.compression()],
+    ['allowCidr', 'IPRestriction', (builder) => builder.allowCidr('10.0.0.0/8')],
+    ['denyCidr', 'IPRestriction', (builder) => builder.denyCidr('10.0.0.0/8')],
+    ['mutualTlsca', 'MutualTLSCA', (builder) => builder.mutualTlsca(Buffer.from(env.ca))],
+    ['oauth', 'OAuth', (builder) => builder.oauth('google')],
+    ['oidc', 'OIDC', (builder) => builder.oidc('https://accounts.example.com', 'id', 'secret')],
+    ['requestHeader', 'RequestHeaders', (builder) => builder.requestHeader('x-a', '1')],
+    ['removeRequestHeader', 'RequestHeaders', (builder) => builder.removeRequestHeader('x-a')],
+    ['responseHeader', 'ResponseHeaders', (builder) => builder.responseHeader('x-a', '1')],
+    ['removeResponseHeader', 'ResponseHeaders', (builder) => builder.removeResponseHeader('x-a')],
+    ['trafficPolicy', 'TrafficPolicy', (builder) => builder.trafficPolicy(policy)],
+    ['policy', 'TrafficPolicy', (builder) => builder.policy(policy)],
+    ['allowUserAgent', 'UserAgentFilter', (builder) => builder.allowUserAgent('^curl')],
+    ['denyUserAgent', 'UserAgentFilter', (builder) => builder.denyUserAgent('^curl')],
+    ['webhookVerification', 'WebhookVerification', (builder) => builder.webhookVerification('github', 'secret')],
+    ['websocketTcpConversion', 'WebsocketTCPConverter', (builder) => builder.websocketTcpConversion()],
+    ['appProtocol http2', 'ForwardsProto http2', (builder) => builder.appProtocol('http2')],
+    ['poolingEnabled', 'PoolingEnabled', (builder) => builder.poolingEnabled(true)],
+    ['binding internal', 'Bindings internal', (builder) => builder.binding('internal')],
+  ];
+
+  it.each(http)('http: %s is refused by name', async (_option, name, set) => {
+    await expectRefused(set(session.httpEndpoint()).listen(false), name);
+  });
+
+  it('tcp: rules for addresses, policies and pools are refused by name', async () => {
+    await expectRefused(session.tcpEndpoint().allowCidr('10.0.0.0/8').listen(false), 'IPRestriction');
+    await expectRefused(session.tcpEndpoint().denyCidr('10.0.0.0/8').listen(false), 'IPRestriction');
+    await expectRefused(session.tcpEndpoint().trafficPolicy(policy).listen(false), 'TrafficPolicy');
+    await expectRefused(session.tcpEndpoint().poolingEnabled(true).listen(false), 'PoolingEnabled');
+  });
+
+  it('tls: ending TLS here, client certificates and rules for addresses are refused by name', async () => {
+    const pem = Buffer.from(env.ca);
+    await expectRefused(session.tlsEndpoint().termination(pem, pem).listen(false), 'TLSTermination');
+    await expectRefused(session.tlsEndpoint().mutualTlsca(pem).listen(false), 'MutualTLSAtEdge');
+    await expectRefused(session.tlsEndpoint().allowCidr('10.0.0.0/8').listen(false), 'IPRestriction');
+  });
+
+  it('labelled listeners are refused by name', async () => {
+    await expectRefused(session.labeledListener().label('edge', 'edghts_1').listen(false), 'Labels');
+  });
+
+  it('forward() reports the same, and a session that was refused so much still binds', async () => {
+    await expectRefused(forward({ ...forwardOptions(env), addr: 1, compression: true }), 'Compression');
+    const listener = await session.httpEndpoint().listenAndForward('http://127.0.0.1:1');
+    // Routed: it is the upstream that is not there.
+    expect((await visit(env, urlOf(listener))).status).toBe(502);
+    await listener.close();
+  });
+});
+
+async function expectRefused(bind: Promise<Listener>, name: string): Promise<void> {
+  const error = await bind.then(
+    () => new Error(`${name} was accepted`),
+    (reason: Error & { errorCode?: string }) => reason,
+  );
+  expect(error.message).toContain(name);
+  expect(error).toHaveProperty('errorCode', 'ERR_NGROK_310');
+}
+
+async function greeting(port: number): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  let text = '';
+  for await (const chunk of socket) text += String(chunk);
+  return text;
+}
+
+/** Says `text` to whoever comes, under a certificate of its own CA. */
+async function tlsUpstream(host: string, text: string): Promise<{ server: Server; ca: string }> {
+  const root = await createRoot({ name: 'another root', now: new Date() });
+  const issuer = new LeafIssuer({ certificatePem: root.certificatePem, privateKeyPem: root.privateKeyPem });
+  const leaf = await issuer.issue({ dns: [host], ips: [] });
+  const server = createTlsServer({ cert: leaf.certificatePem, key: leaf.privateKeyPem }, (socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.end(text);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { server, ca: root.certificatePem };
+}
