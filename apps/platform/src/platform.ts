@@ -201,6 +201,7 @@ export async function startPlatform(
       password,
       apiUrl: `http://127.0.0.1:${ports.api}`,
       connect: connectUrl,
+      remoteConnect: isLoopback(config.bind) ? null : `${remoteConnectHost(config)}:${ports.connect}`,
       baseDomain: config.baseDomain,
       httpsPort: shownHttpsPort,
       caFile: shorten(caFile, config.checkout),
@@ -277,6 +278,16 @@ function tryPort(port: number, host: string): Promise<string | null> {
 /** The host that agents on this machine dial: the connect certificate covers it. */
 function connectHost(config: PlatformConfig): string {
   return ['0.0.0.0', '::', '127.0.0.1'].includes(config.bind) ? 'localhost' : config.bind;
+}
+
+/** The first name that the operator gave for it, else the one under the base domain; the certificate covers both. */
+function remoteConnectHost(config: PlatformConfig): string {
+  const named = config.environment.PORTICO_CONNECT_NAMES?.split(',')[0]?.trim() ?? '';
+  return named === '' ? `connect.${config.baseDomain}` : named;
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1';
 }
 
 function pidsOf(children: ReadonlyMap<string, SupervisedProcess>): number[] {

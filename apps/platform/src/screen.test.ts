@@ -9,6 +9,7 @@ const facts: ScreenFacts = {
   password: 'correct-horse',
   apiUrl: 'http://127.0.0.1:4010',
   connect: 'localhost:4443',
+  remoteConnect: null,
   baseDomain: 'portico.localhost',
   httpsPort: 8443,
   caFile: '.data/ca.pem',
@@ -43,6 +44,17 @@ describe('the screen of npm start', () => {
     ]) {
       expect(text).toContain(needed);
     }
+  });
+
+  it('says what keeps other machines out, or where they dial in', () => {
+    expect(screenOf({})).toContain('set PORTICO_BIND=0.0.0.0');
+    let text = '';
+    createScreen({ write: (piece) => (text += piece) }, {}).ready({
+      ...facts,
+      remoteConnect: 'connect.example.com:4443',
+    });
+    expect(text).toContain('add-connect-url connect.example.com:4443');
+    expect(text).not.toContain('PORTICO_BIND');
   });
 
   it('uses no escape sequence where there is no terminal, or where NO_COLOR is set', () => {

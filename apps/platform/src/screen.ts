@@ -17,6 +17,8 @@ export interface ScreenFacts {
   readonly password: string | null;
   readonly apiUrl: string;
   readonly connect: string;
+  /** Where agents on other machines dial in; null while only this machine can reach it. */
+  readonly remoteConnect: string | null;
   readonly baseDomain: string;
   readonly httpsPort: number;
   readonly caFile: string;
@@ -105,7 +107,10 @@ export function createScreen(terminal: Terminal, environment: NodeJS.ProcessEnv)
           '',
           bold('From another machine'),
           '',
-          `  portico config add-connect-url ${facts.connect} \\`,
+          ...(facts.remoteConnect === null
+            ? [`  Nothing outside can connect yet: set PORTICO_BIND=0.0.0.0 and PORTICO_BASE_DOMAIN, and start again.`]
+            : []),
+          `  portico config add-connect-url ${facts.remoteConnect ?? facts.connect} \\`,
           `    --ca-sha256 ${facts.caFingerprint}`,
           `  portico config add-authtoken ${facts.authtoken}`,
           '',
