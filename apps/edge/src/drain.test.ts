@@ -1,10 +1,13 @@
-import type { ClientRequest, IncomingMessage } from 'node:http';
-import { request } from 'node:https';
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { type ClientRequest, createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Agent, request } from 'node:https';
+import { type AddressInfo, connect } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import type { MuxStream } from '@portico/muxado';
 import { ProxyHeaderReader, StreamType } from '@portico/protocol';
 import { afterEach, describe, expect, it } from 'vitest';
+import { type ClientOptions, WebSocket, WebSocketServer } from 'ws';
 import { errorCode, RawAgent } from './testing/raw-agent.util.ts';
 import { visit } from './testing/visit.util.ts';
 
@@ -98,6 +101,42 @@ describe('draining', () => {
     expect(await answer).toBe('abcd');
     await drained;
     expect(await agent.ended).toMatchObject({ kind: 'go-away' });
+  });
+
+  it('tells HTTP/1.1 visitors that it closes, and WebSockets goodbye with 1001, and is done with the last of them', async () => {
+    env = await startDevEnv();
+    const asked = Promise.withResolvers<ServerResponse>();
+    const server = createServer((_request, response) => asked.resolve(response));
+    const sockets = new WebSocketServer({ server });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { url } = await env.agent().forward({ proto: 'http', subdomain: 'ends', upstream: `127.0.0.1:${port}` });
+    const { hostname } = new URL(url);
+    const trust: ClientOptions & ConnectionOptions = { headers: { host: hostname }, servername: hostname, ca: env.ca };
+    const socket = new WebSocket(`wss://127.0.0.1:${env.https.port}/`, trust);
+    await once(socket, 'open');
+    const closed = once(socket, 'close');
+    const keepAlive = new Agent({ keepAlive: true });
+    const answer = new Promise<IncomingMessage>((resolve, reject) => {
+      const options = { host: '127.0.0.1', port: env.https.port, servername: hostname, ca: env.ca, agent: keepAlive };
+      request({ ...options, headers: { host: hostname } }, resolve)
+        .on('error', reject)
+        .end();
+    });
+    const late = await asked.promise;
+    const drained = env.edge.drain();
+    expect((await closed)[0]).toBe(1001);
+    late.end('late');
+    const { statusCode, headers } = await answer.then((response) => response.resume());
+    expect([statusCode, headers.connection]).toEqual([200, 'close']);
+    const fromMs = performance.now();
+    await drained;
+    expect(performance.now() - fromMs).toBeLessThan(10_000);
+    keepAlive.destroy();
+    sockets.close();
+    server.closeAllConnections();
+    server.close();
   });
 
   it('cuts visibly what has not finished in time', async () => {
