@@ -37,6 +37,7 @@ export const vaultSecret = z.object({
   name: z.string(),
   updated_at: time,
   vault: ref,
+  vault_name: z.string(),
   created_by: ref,
   last_updated_by: ref,
 });

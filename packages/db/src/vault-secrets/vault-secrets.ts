@@ -2,7 +2,9 @@ import type { Queries } from '../database.ts';
 import type { VaultSecret } from '../generated/client.ts';
 import { asPage, beforeCursor, type Page, type PageRequest, pageArguments } from '../page.ts';
 
-export type VaultSecretRow = VaultSecret;
+export type VaultSecretRow = VaultSecret & { readonly vault: { readonly name: string } };
+
+const withVault = { vault: { select: { name: true } } } as const;
 
 export interface NewVaultSecret {
   readonly id: string;
@@ -28,7 +30,7 @@ export interface VaultSecretChanges {
 
 /** Throws a conflict (see `databaseFault`) when the vault has a secret of this name. */
 export function createVaultSecret(db: Queries, accountId: string, fields: NewVaultSecret): Promise<VaultSecretRow> {
-  return db.vaultSecret.create({ data: { ...fields, accountId } });
+  return db.vaultSecret.create({ data: { ...fields, accountId }, include: withVault });
 }
 
 export async function listVaultSecrets(
@@ -36,12 +38,16 @@ export async function listVaultSecrets(
   accountId: string,
   page: PageRequest,
 ): Promise<Page<VaultSecretRow>> {
-  const rows = await db.vaultSecret.findMany({ where: { accountId, ...beforeCursor(page) }, ...pageArguments(page) });
+  const rows = await db.vaultSecret.findMany({
+    where: { accountId, ...beforeCursor(page) },
+    ...pageArguments(page),
+    include: withVault,
+  });
   return asPage(rows, page);
 }
 
 export function findVaultSecret(db: Queries, accountId: string, id: string): Promise<VaultSecretRow | null> {
-  return db.vaultSecret.findFirst({ where: { id, accountId } });
+  return db.vaultSecret.findFirst({ where: { id, accountId }, include: withVault });
 }
 
 export async function updateVaultSecret(
@@ -50,8 +56,8 @@ export async function updateVaultSecret(
   id: string,
   changes: VaultSecretChanges,
 ): Promise<VaultSecretRow | null> {
-  const [row] = await db.vaultSecret.updateManyAndReturn({ where: { id, accountId }, data: { ...changes } });
-  return row ?? null;
+  const { count } = await db.vaultSecret.updateMany({ where: { id, accountId }, data: { ...changes } });
+  return count === 0 ? null : findVaultSecret(db, accountId, id);
 }
 
 /** False when it is not there. */
@@ -67,5 +73,5 @@ export async function listSecretsOfVault(
   page: PageRequest,
 ): Promise<Page<VaultSecretRow>> {
   const where = { accountId, vaultId, ...beforeCursor(page) };
-  return asPage(await db.vaultSecret.findMany({ where, ...pageArguments(page) }), page);
+  return asPage(await db.vaultSecret.findMany({ where, ...pageArguments(page), include: withVault }), page);
 }

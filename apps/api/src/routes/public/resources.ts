@@ -235,6 +235,7 @@ export class Resources {
       name: row.name,
       updated_at: row.updatedAt.toISOString(),
       vault: this.ref('vaults', row.vaultId),
+      vault_name: row.vault.name,
       created_by: this.#principal(row.createdBy),
       last_updated_by: this.#principal(row.lastUpdatedBy),
     };
