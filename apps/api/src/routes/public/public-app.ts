@@ -3,6 +3,7 @@ import { collections } from '@portico/api-contract/public';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { ApiContext } from '../../context.ts';
 import type { LiveState } from '../../live/live-state.ts';
+import { OutageLog, sendFailure } from '../../plugins/failure.ts';
 import { holdUntilReady, RequestGate } from '../../plugins/request-gate.ts';
 import { apiKeyRoutes } from './api-keys.ts';
 import { certificateRoutes } from './certificates.ts';
@@ -28,7 +29,11 @@ export function publicApp(
   onRoute: (route: string) => void,
 ): FastifyInstance {
   // Behind the edge's https port the caller's address stands in a field that the edge has written anew.
+  const { log, config } = context;
+  const failures = { log, retryAfterSeconds: config.limits.retryAfterSeconds, outages: new OutageLog(log) };
   const app = fastify({
+    // Paths that cannot be decoded, or are too long, would be answered in the framework's own shape.
+    frameworkErrors: (error, request, reply) => sendFailure(error, request, reply, failures),
     trustProxy: 'loopback',
     bodyLimit: 1024 * 1024,
     requestTimeout: 30_000,
