@@ -32,7 +32,7 @@ export function readSource(text: string, limits: PolicyLimits, problems: Problem
       prettyErrors: false,
       merge: true,
       uniqueKeys: true,
-      logLevel: 'silent',
+      logLevel: 'error',
     });
   } catch (error) {
     // The parser is recursive: thousands of open brackets end in a RangeError, caught here.

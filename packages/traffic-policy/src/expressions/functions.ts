@@ -32,31 +32,45 @@ export const NAMESPACES = {
   secrets: 'SecretsNamespace',
 } as const;
 
-/** Units that a call costs for each character of its texts, and once; the rest costs a quarter. See `budget.ts`. */
-export const CALL_COSTS: Readonly<Record<string, { readonly perCharacter?: number; readonly zoned?: number }>> = {
+/**
+ * What calls cost beyond the ordinary, in units of `budget.ts`: for each character of their texts (a quarter without an
+ * entry), for each call, and for a call with a time zone, which goes through Intl and takes 50 µs.
+ */
+export const CALL_COSTS: Readonly<Record<string, CallCost>> = {
   decode: { perCharacter: 4 },
   decodeJson: { perCharacter: 4 },
   isJson: { perCharacter: 4 },
-  crc64: { perCharacter: 40 },
-  xxhash64: { perCharacter: 40 },
-  ...Object.fromEntries(
+  parse: { each: 400 },
+  parseUrl: { each: 400 },
+  isURL: { each: 400 },
+  ...costs(['md5', 'sha1', 'sha256', 'sha512', 'crc32'], { each: 1_000, perCharacter: 1 }),
+  ...costs(['crc64', 'xxhash64'], { each: 1_000, perCharacter: 40 }),
+  ...costs(
     [
-      'Date',
-      'DayOfMonth',
-      'DayOfWeek',
-      'DayOfYear',
-      'FullYear',
-      'Hours',
-      'Milliseconds',
-      'Minutes',
-      'Month',
-      'Seconds',
-    ].map(
-      // A time zone goes through Intl: 50 µs each time.
-      (part) => [`get${part}`, { zoned: 10_000 }],
-    ),
+      'getDate',
+      'getDayOfMonth',
+      'getDayOfWeek',
+      'getDayOfYear',
+      'getFullYear',
+      'getHours',
+      'getMilliseconds',
+      'getMinutes',
+      'getMonth',
+      'getSeconds',
+    ],
+    { zoned: 10_000 },
   ),
 };
+
+interface CallCost {
+  readonly perCharacter?: number;
+  readonly each?: number;
+  readonly zoned?: number;
+}
+
+function costs(names: readonly string[], cost: CallCost): Record<string, CallCost> {
+  return Object.fromEntries(names.map((name) => [name, cost]));
+}
 
 /** Names of cel-js that are replaced, because its own differ from the language: they touch letters beyond ASCII. */
 export const RENAMED_METHODS: Readonly<Record<string, string>> = {

@@ -373,7 +373,7 @@ function guardCall(handle: Handle, name: string): Handle {
   const perCharacter = cost?.perCharacter ?? 0.25;
   return (args, b, c, d) => {
     const { budget } = activeScope();
-    let units = 8;
+    let units = cost?.each ?? 24;
     if (Array.isArray(args)) {
       for (const arg of args) if (typeof arg === 'string') units += arg.length * perCharacter;
       if (cost?.zoned !== undefined && args.length > 1) units += cost.zoned;
