@@ -80,7 +80,8 @@ describe('many agents that come back at once', () => {
     expect(triesMax).toBe(1);
     expect(failed).toEqual([]);
     took.sort((a, b) => a - b);
-    expect(took[Math.floor(took.length * 0.99)]).toBeLessThan(1_000);
+    // In CI other tests run on the same cores meanwhile: their share is in this figure.
+    expect(took[Math.floor(took.length * 0.99)]).toBeLessThan(scale(3_000, 1_000));
     await expectServed();
   });
 
