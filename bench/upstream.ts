@@ -73,7 +73,13 @@ export async function startUpstream(folder: string): Promise<Upstream> {
 
 function locations(root: string, livePort: number): string {
   return `root ${root};
-    location = /up { return 200 "ok\\n"; }
+    # nginx by itself would answer before it has read the body.
+    location = /up {
+      proxy_pass http://127.0.0.1:${livePort};
+      proxy_http_version 1.1;
+      proxy_request_buffering off;
+      proxy_set_header Connection "";
+    }
     location /live/ {
       proxy_pass http://127.0.0.1:${livePort}/;
       proxy_http_version 1.1;
