@@ -8,26 +8,28 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { scale } from '../../support/long.ts';
 import { httpUpstream, tcpUpstream, type Upstream } from '../../support/upstream.ts';
 import { visit } from '../../support/visit.ts';
+import { ownerViewUntil } from '../owner-view.ts';
 import { connectSdk, forwardOptions, portOf, urlOf } from './sdk.ts';
 
-describe('what the JavaScript SDK may bind', () => {
-  let env: DevEnv;
-  let session: Session;
-  let upstream: Upstream;
-  let to = '';
-  beforeAll(async () => {
-    [env, upstream] = await Promise.all([
-      startDevEnv(),
-      httpUpstream((request, response) => response.end(`${request.method} ${request.url} ${request.headers.host}`)),
-    ]);
-    session = await connectSdk(env, { metadata: 'a session' });
-    to = `http://127.0.0.1:${upstream.port}`;
-  });
-  afterAll(async () => {
-    await env?.close();
-    await upstream?.close();
-  });
+let env: DevEnv;
+let session: Session;
+let upstream: Upstream;
+let to = '';
+beforeAll(async () => {
+  [env, upstream] = await Promise.all([
+    // The rate of binds has a test of its own.
+    startDevEnv({ edgeLimits: { bindsPerSecond: 1_000 } }),
+    httpUpstream((request, response) => response.end(`${request.method} ${request.url} ${request.headers.host}`)),
+  ]);
+  session = await connectSdk(env, { metadata: 'a session' });
+  to = `http://127.0.0.1:${upstream.port}`;
+});
+afterAll(async () => {
+  await env?.close();
+  await upstream?.close();
+});
 
+describe('what the JavaScript SDK may bind', () => {
   it('serves https and http endpoints of one name apart', async () => {
     const host = `names.${env.baseDomain}`;
     const https = await session.httpEndpoint().domain(host).listenAndForward(to);
@@ -62,6 +64,22 @@ describe('what the JavaScript SDK may bind', () => {
     for (const host of hosts) expect(host).toMatch(new RegExp(`^[a-z0-9-]+\\.${env.baseDomain}$`));
     for (const listener of listeners) expect((await visit(env, urlOf(listener))).status).toBe(200);
     for (const listener of listeners) await listener.close();
+  });
+
+  it('tells the owner what the agent says of itself and of its endpoints', async () => {
+    const listener = await session
+      .httpEndpoint()
+      .metadata('an endpoint')
+      .forwardsTo('a program')
+      .binding('public')
+      .appProtocol('http1')
+      .listen(false);
+    const view = await ownerViewUntil(env, ({ endpoints }) => endpoints.some(({ url }) => url === listener.url()));
+    const shown = view.endpoints.find(({ url }) => url === listener.url());
+    expect(shown).toMatchObject({ metadata: 'an endpoint', forwardsTo: 'a program' });
+    const agent = view.sessions.find(({ metadata }) => metadata === 'a session');
+    expect(agent).toMatchObject({ clientType: 'ngrok-javascript', agentVersion: '1.7.0' });
+    await listener.close();
   });
 
   it('opens a tcp endpoint on any port, and the same one again on the port that it names', async () => {
@@ -131,14 +149,6 @@ describe('what the JavaScript SDK may bind', () => {
 
 /** An option that is dropped in silence would leave an endpoint open that its owner takes for guarded. */
 describe('what the JavaScript SDK asks for and does not get yet', () => {
-  let env: DevEnv;
-  let session: Session;
-  beforeAll(async () => {
-    env = await startDevEnv();
-    session = await connectSdk(env);
-  });
-  afterAll(() => env?.close());
-
   const policy = JSON.stringify({ on_http_request: [{ actions: [{ type: 'deny' }] }] });
   const http: [string, string, (builder: HttpListenerBuilder) => HttpListenerBuilder][] = [
     ['basicAuth', 'BasicAuth', (builder) => builder.basicAuth('user', 'password1')],

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Session } from '@ngrok/ngrok';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -5,10 +6,12 @@ import { type EchoUpstream, echoUpstream } from '../../support/echo-upstream.ts'
 import { scale } from '../../support/long.ts';
 import { startRelay } from '../../support/relay.ts';
 import { startSteadyLoad } from '../../support/steady-load.ts';
+import { httpUpstream } from '../../support/upstream.ts';
 import { visit, visitUntil } from '../../support/visit.ts';
 import { connectSdk, portOf, urlOf } from './sdk.ts';
 
-const heartbeat = scale({ intervalMs: 1_000, toleranceMs: 1_000 }, { intervalMs: 10_000, toleranceMs: 15_000 });
+/** A name that is taken over before their sum was taken over by asking the silent holder, not by its end. */
+const heartbeat = scale({ intervalMs: 2_000, toleranceMs: 4_000 }, { intervalMs: 10_000, toleranceMs: 15_000 });
 
 describe('a JavaScript SDK whose connection ends', () => {
   let env: DevEnv;
@@ -50,6 +53,34 @@ describe('a JavaScript SDK whose connection ends', () => {
     await visitUntil(env, random, ({ status }) => status === 200);
     expect((await fetch(tcp.replace('tcp:', 'http:'), get)).status).toBe(200);
     for (const listener of listeners) await listener.close();
+  });
+
+  it('finishes what is under way when the edge drains, and is back under its URL', async () => {
+    const slow = await httpUpstream((_request, response) => {
+      response.write('first ');
+      slow.server.once('release', () => response.end('second'));
+    });
+    const session = await connectSdk(env);
+    const listener = await session.httpEndpoint().listenAndForward(`http://127.0.0.1:${slow.port}`);
+    const asked = once(slow.server, 'request');
+    const underWay = visit(env, urlOf(listener));
+    await asked;
+    const drained = env.edge.drain();
+    slow.server.emit('release');
+    expect((await underWay).body.toString()).toBe('first second');
+    await drained;
+    await env.restartEdge();
+    const again = visitUntil(env, urlOf(listener), ({ status }) => status === 200);
+    slow.server.on('request', (_request, response) => response.end());
+    await again;
+    await listener.close();
+    await slow.close();
+  });
+
+  it('has its own beats answered', async () => {
+    const beaten = Promise.withResolvers<number>();
+    await connectSdk(env, { heartbeatSeconds: 1, onHeartbeat: beaten.resolve });
+    expect(await beaten.promise).toBeLessThan(5_000);
   });
 
   it('is back at once when its connection is reset, again and again', async () => {
@@ -94,9 +125,11 @@ describe('a JavaScript SDK whose connection ends', () => {
       .domain(`replaced.${env.baseDomain}`)
       .listenAndForward('http://127.0.0.1:1');
     relay.blackhole();
+    const beganMs = performance.now();
     const second = await connectSdk(env);
     const taken = await second.httpEndpoint().domain(`replaced.${env.baseDomain}`).listenAndForward(to);
     expect(taken.url()).toBe(listener.url());
+    expect(performance.now() - beganMs).toBeLessThan(heartbeat.intervalMs + heartbeat.toleranceMs - 1_000);
     expect((await visit(env, urlOf(taken), get)).status).toBe(200);
     await taken.close();
     await relay.close();

@@ -7,14 +7,23 @@ import type { DevEnv } from '@portico/dev-env';
  */
 export function connectSdk(
   env: DevEnv,
-  { port = portOf(env.connectUrl), metadata = '' }: { port?: number; metadata?: string } = {},
+  options: {
+    port?: number;
+    metadata?: string;
+    /** At least 1. */
+    heartbeatSeconds?: number;
+    onHeartbeat?: (latencyMs: number) => void;
+  } = {},
 ): Promise<Session> {
-  return new SessionBuilder()
+  const { port = portOf(env.connectUrl), metadata = '', heartbeatSeconds, onHeartbeat } = options;
+  const builder = new SessionBuilder()
     .authtoken(env.authtoken)
     .serverAddr(`localhost:${port}`)
     .caCert(Buffer.from(env.ca))
-    .metadata(metadata)
-    .connect();
+    .metadata(metadata);
+  if (heartbeatSeconds !== undefined) builder.heartbeatInterval(heartbeatSeconds);
+  if (onHeartbeat !== undefined) builder.handleHeartbeat(onHeartbeat);
+  return builder.connect();
 }
 
 /** The same for `forward()`, in a session of its own. */

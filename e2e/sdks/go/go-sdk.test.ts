@@ -1,0 +1,415 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { request as httpsRequest } from 'node:https';
+import { connect, type Socket } from 'node:net';
+import { connect as tlsConnect } from 'node:tls';
+import { type DevEnv, startDevEnv } from '@portico/dev-env';
+import { createRoot, LeafIssuer } from '@portico/pki';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
+import { type BodiesUpstream, bodiesUpstream } from '../../support/bodies-upstream.ts';
+import { echoUpstream } from '../../support/echo-upstream.ts';
+import { MiB, scale } from '../../support/long.ts';
+import { startRelay } from '../../support/relay.ts';
+import { startSteadyLoad } from '../../support/steady-load.ts';
+import { httpUpstream, patternHash, patternStream, tcpUpstream } from '../../support/upstream.ts';
+import { visit, visitUntil } from '../../support/visit.ts';
+import { ownerViewUntil } from '../owner-view.ts';
+import { buildGoProgram, type GoAgent, type GoForward, type GoProgram, goMissing, startGoAgent } from './go-client.ts';
+
+const missing = await goMissing();
+const SIZES = [0, 1, 262_144, 262_145, 3_000_001, scale(64 * MiB, 1_024 * MiB)];
+
+describe.skipIf(missing !== null)(`the official Go SDK${missing === null ? '' : ` (${missing})`}`, () => {
+  let program: GoProgram;
+  let env: DevEnv;
+  let agent: GoAgent;
+  let upstream: BodiesUpstream;
+  let to = '';
+  const agents: GoAgent[] = [];
+  const startAgent: (options?: Parameters<typeof startGoAgent>[2]) => Promise<GoAgent> = async (options) => {
+    const started = await startGoAgent(program, env, options);
+    agents.push(started);
+    return started;
+  };
+  beforeAll(async () => {
+    [program, env, upstream] = await Promise.all([
+      buildGoProgram(),
+      // The rate of binds has a test of its own; beats of the edge are as shipped, so a silent session is not noticed.
+      startDevEnv({ edgeLimits: { bindsPerSecond: 1_000 } }),
+      bodiesUpstream(),
+    ]);
+    to = `http://127.0.0.1:${upstream.port}`;
+    agent = await startGoAgent(program, env, { metadata: 'a session' });
+  });
+  afterEach(async () => {
+    for (const each of agents.splice(0)) await each.stop();
+  });
+  afterAll(async () => {
+    await agent?.stop();
+    await env?.close();
+    await upstream?.close();
+    program?.remove();
+  });
+
+  describe('URLs', () => {
+    it.each([
+      ['https://', /^https:\/\/[a-z0-9-]+\.BASE:HTTPS$/],
+      ['http://', /^http:\/\/[a-z0-9-]+\.BASE:HTTP$/],
+      ['', /^https:\/\/[a-z0-9-]+\.BASE:HTTPS$/],
+      ['https://go-a.BASE', /^https:\/\/go-a\.BASE:HTTPS$/],
+      ['https://go-b.BASE:HTTPS', /^https:\/\/go-b\.BASE:HTTPS$/],
+      ['go-c.BASE', /^https:\/\/go-c\.BASE:HTTPS$/],
+      ['http://go-d.BASE', /^http:\/\/go-d\.BASE:HTTP$/],
+    ])('reads `%s`', async (asked, expected) => {
+      const url = await agent.forward({ name: 'url', url: filled(asked), upstream: to });
+      expect(url).toMatch(new RegExp(filled(expected.source)));
+      expect(JSON.parse((await visit(env, `${url}/up`)).body.toString())).toMatchObject({ bytes: 0 });
+      await agent.close('url');
+      expect((await visit(env, url)).headers['ngrok-error-code']).toBe('ERR_NGROK_3200');
+    });
+
+    it('reads `tcp://` and `tcp://host:port`', async () => {
+      const greeter = await tcpUpstream((socket) => socket.end('hello'));
+      const upstreamUrl = `tcp://127.0.0.1:${greeter.port}`;
+      const first = await agent.forward({ name: 'tcp', url: 'tcp://', upstream: upstreamUrl });
+      expect(first).toMatch(/^tcp:\/\/localhost:\d+$/);
+      expect(await readText(connect(portOf(first), '127.0.0.1'))).toBe('hello');
+      await agent.close('tcp');
+      expect(await agent.forward({ name: 'tcp', url: first, upstream: upstreamUrl })).toBe(first);
+      expect(await readText(connect(portOf(first), '127.0.0.1'))).toBe('hello');
+      await agent.close('tcp');
+      await greeter.close();
+    });
+
+    it('reads `tls://host`, whose TLS the agent ends itself', async () => {
+      const root = await createRoot({ name: 'another root', now: new Date() });
+      const issuer = new LeafIssuer({ certificatePem: root.certificatePem, privateKeyPem: root.privateKeyPem });
+      const host = `go-tls.${env.baseDomain}`;
+      const { certificatePem, privateKeyPem } = await issuer.issue({ dns: [host], ips: [] });
+      const greeter = await tcpUpstream((socket) => socket.end('from behind TLS'));
+      await agent.forward({
+        name: 'tls',
+        url: `tls://${host}`,
+        upstream: `tcp://127.0.0.1:${greeter.port}`,
+        certificate: certificatePem,
+        key: privateKeyPem,
+      });
+      const visitor = tlsConnect({
+        host: '127.0.0.1',
+        port: env.https.port,
+        servername: host,
+        ca: root.certificatePem,
+      });
+      expect(await readText(visitor)).toBe('from behind TLS');
+      await agent.close('tls');
+      await greeter.close();
+    });
+
+    it('is told the code of a name that is in use, and of what is no URL of this server', async () => {
+      const url = `https://go-held.${env.baseDomain}`;
+      await agent.forward({ name: 'held', url, upstream: to });
+      const second = await startAgent();
+      await expect(second.forward({ name: 'held', url, upstream: to })).rejects.toMatchObject({
+        errorCode: 'ERR_NGROK_334',
+      });
+      await expect(second.forward({ name: 'path', url: `${url}/path`, upstream: to })).rejects.toMatchObject({
+        errorCode: 'ERR_NGROK_9037',
+      });
+      await agent.close('held');
+    });
+  });
+
+  it('is not let in with a wrong token, and says why when its patience ends', async () => {
+    const last = env.authtoken.endsWith('a') ? 'b' : 'a';
+    const refused = startAgent({ token: env.authtoken.slice(0, -1) + last, timeoutMs: 1_200 });
+    await expect(refused).rejects.toMatchObject({ errorCode: 'ERR_NGROK_107' });
+  });
+
+  it('tells the owner what it says of itself and of its endpoints', async () => {
+    const url = await agent.forward({ name: 'told', metadata: 'an endpoint', description: 'd', upstream: to });
+    const view = await ownerViewUntil(env, ({ endpoints }) => endpoints.some((each) => each.url === url));
+    expect(view.endpoints.find((each) => each.url === url)).toMatchObject({ metadata: 'an endpoint' });
+    expect(view.sessions.find(({ metadata }) => metadata === 'a session')).toMatchObject({ clientType: 'ngrok-go' });
+    await agent.close('told');
+  });
+
+  const policy = JSON.stringify({ on_http_request: [{ actions: [{ type: 'deny' }] }] });
+  it.each<[string, Partial<GoForward>, string]>([
+    ['WithTrafficPolicy', { policy }, 'TrafficPolicy'],
+    ['WithTrafficPolicy of tcp', { url: 'tcp://', policy }, 'TrafficPolicy'],
+    ['WithPoolingEnabled', { pooling: true }, 'PoolingEnabled'],
+    ['WithBindings internal', { bindings: ['internal'] }, 'Bindings internal'],
+    ['WithUpstreamProtocol http2', { protocol: 'http2' }, 'ForwardsProto http2'],
+  ])('%s is refused by name', async (_option, endpoint, name) => {
+    const refused = agent.forward({ name: 'refused', upstream: to, ...endpoint });
+    await expect(refused).rejects.toThrow(name);
+    await expect(refused).rejects.toMatchObject({ errorCode: 'ERR_NGROK_310' });
+  });
+
+  describe('exchanges', () => {
+    let url = '';
+    beforeAll(async () => {
+      url = await agent.forward({
+        name: 'bodies',
+        upstream: to,
+        metadata: 'm',
+        description: 'd',
+        bindings: ['public'],
+      });
+    });
+
+    it.each(SIZES)(
+      'carries a body of %d bytes up and down, exact',
+      { timeout: scale(60_000, 900_000) },
+      async (bytes) => {
+        const up = await visit(env, `${url}/up`, {
+          method: 'POST',
+          headers: { 'content-length': String(bytes) },
+          body: patternStream(bytes, 9),
+          timeoutMs: scale(50_000, 800_000),
+        });
+        expect(JSON.parse(up.body.toString())).toEqual({ bytes, hash: patternHash(bytes, 9), framing: 'length' });
+        const request = httpsRequest({ ...target(`/down/${bytes}/9`), headers: { host: new URL(url).host } }).end();
+        const [response] = await once(request, 'response');
+        const hash = createHash('sha256');
+        for await (const chunk of response) hash.update(chunk);
+        expect(hash.digest('hex')).toBe(patternHash(bytes, 9));
+      },
+    );
+
+    it('carries chunked bodies with their trailers, both ways', async () => {
+      const request = httpsRequest({
+        ...target('/trailers'),
+        method: 'POST',
+        headers: { host: new URL(url).host, trailer: 'x-sent-sum' },
+      });
+      request.write('first ');
+      request.write('second');
+      request.addTrailers({ 'x-sent-sum': 'twelve' });
+      request.end();
+      const [response] = await once(request, 'response');
+      let text = '';
+      for await (const chunk of response) text += String(chunk);
+      expect(text).toBe('chunked: first second');
+      expect(response.trailers).toMatchObject({ 'x-seen-sum': 'twelve', 'x-answer-sum': '21' });
+    });
+
+    it('passes server-sent events on at once, and the end of the visitor', async () => {
+      const request = httpsRequest({ ...target('/events'), headers: { host: new URL(url).host } }).end();
+      const [response] = await once(request, 'response');
+      let text = '';
+      for (let event = 0; event < 5; event += 1) {
+        upstream.sendEvent(`event ${event}`);
+        while (!text.includes(`data: event ${event}\n\n`)) text += String((await once(response, 'data'))[0]);
+      }
+      request.destroy();
+      await upstream.eventsEnded();
+    });
+
+    it('carries WebSocket messages, and the code and reason of the close', async () => {
+      const plain = await httpUpstream((_request, response) => response.end());
+      const server = new WebSocketServer({ server: plain.server });
+      server.on('connection', (socket) => {
+        socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+        socket.on('close', (code, reason) => server.emit('seen-close', code, reason.toString()));
+      });
+      const socketUrl = await agent.forward({ name: 'websocket', upstream: `http://127.0.0.1:${plain.port}` });
+      const client = new WebSocket(`wss://${new URL(socketUrl).host}/`, {
+        ca: env.ca,
+        lookup: (_host, _options, callback) => callback(null, [{ address: '127.0.0.1', family: 4 }]),
+      });
+      await once(client, 'open');
+      for (const body of [Buffer.from('text'), Buffer.alloc(0), Buffer.alloc(4 * MiB, 'x')]) {
+        client.send(body);
+        const [echo] = await once(client, 'message');
+        expect(Buffer.compare(echo, body)).toBe(0);
+      }
+      const seen = once(server, 'seen-close');
+      client.close(4_321, 'done');
+      expect(await seen).toEqual([4_321, 'done']);
+      await agent.close('websocket');
+      server.close();
+      await plain.close();
+    });
+
+    it('serves 500 exchanges at once on one session', async () => {
+      upstream.holdUntil(450);
+      const ids = Array.from({ length: 500 }, (_, index) => `go-at-once-${index}`);
+      const answers = await Promise.all(
+        ids.map((id) => visit(env, `${url}/held`, { headers: { 'x-id': id }, timeoutMs: 50_000 })),
+      );
+      expect(answers.map(({ status, body }) => `${status} ${body}`)).toEqual(ids.map((id) => `200 ${id}`));
+      expect(upstream.mostHeld()).toBeGreaterThanOrEqual(450);
+    });
+
+    function target(path: string) {
+      const { hostname } = new URL(url);
+      return { host: '127.0.0.1', port: env.https.port, servername: hostname, ca: env.ca, path, agent: false as const };
+    }
+  });
+
+  describe('TCP', () => {
+    it.each([
+      ['v1', /^PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 (\d+) \d+\r\nhello$/],
+      ['v2', /^\r\n\r\n\0\r\nQUIT\n!\x11\0\x0c\x7f\0\0\x01\x7f\0\0\x01(..)..hello$/s],
+    ] as const)('tells the upstream the visitor by PROXY protocol %s', async (proxyProto, expected) => {
+      const seen = Promise.withResolvers<string>();
+      const proxied = await tcpUpstream((socket) => {
+        let text = '';
+        socket.on('data', (chunk) => {
+          text += chunk.toString('latin1');
+          if (text.endsWith('hello')) seen.resolve(text);
+        });
+      });
+      const url = await agent.forward({
+        name: 'proxy',
+        url: 'tcp://',
+        upstream: `tcp://127.0.0.1:${proxied.port}`,
+        proxyProto,
+      });
+      const visitor = connect(portOf(url), '127.0.0.1');
+      await once(visitor, 'connect');
+      visitor.write('hello');
+      const told = expected.exec(await seen.promise)?.[1] ?? '';
+      const port = proxyProto === 'v1' ? Number(told) : Buffer.from(told, 'latin1').readUInt16BE();
+      expect(port).toBe(visitor.localPort);
+      visitor.destroy();
+      await agent.close('proxy');
+      await proxied.close();
+    });
+
+    it('keeps a half-close for a program that accepts connections itself', async () => {
+      const url = await agent.echo({ name: 'echo', url: 'tcp://' });
+      const visitor = connect({ host: '127.0.0.1', port: portOf(url), allowHalfOpen: true });
+      visitor.end('all of it');
+      expect(await readText(visitor)).toBe('read to the end: all of it');
+      await agent.close('echo');
+    });
+
+    it('has both ways closed by the forwarder of the SDK when the visitor ends one', async () => {
+      const ended = Promise.withResolvers<void>();
+      const late = await tcpUpstream((socket) => {
+        socket.resume();
+        socket.on('close', () => ended.resolve());
+        socket.on('end', () => socket.end('too late'));
+      });
+      const url = await agent.forward({ name: 'late', url: 'tcp://', upstream: `tcp://127.0.0.1:${late.port}` });
+      const visitor = connect({ host: '127.0.0.1', port: portOf(url), allowHalfOpen: true });
+      visitor.end('all of it');
+      // What the SDK does, not this server: it is documented, and everything ends.
+      expect(['', 'too late']).toContain(await readText(visitor));
+      await ended.promise;
+      await agent.close('late');
+      await late.close();
+    });
+  });
+
+  describe('the connection', () => {
+    it('is kept by heartbeats in both directions', async () => {
+      const beating = await startAgent({ heartbeatMs: 1_000, toleranceMs: 1_000 });
+      await beating.next('connected');
+      for (let beat = 0; beat < 2; beat += 1) {
+        const { latencyUs } = await beating.next('heartbeat');
+        expect(latencyUs).toBeGreaterThan(0);
+      }
+    });
+
+    it('is missed by the SDK when the network falls silent, and comes back under its URL', async () => {
+      const relay = await startRelay({ host: '127.0.0.1', port: portOf(env.connectUrl) });
+      const silent = await startAgent({ server: `localhost:${relay.port}`, heartbeatMs: 1_000, toleranceMs: 1_000 });
+      await silent.next('connected');
+      const url = await silent.forward({ name: 'silent', upstream: to });
+      relay.blackhole();
+      await silent.next('disconnected');
+      await silent.next('connected');
+      await visitUntil(env, `${url}/up`, ({ status }) => status === 200);
+      await relay.close();
+    });
+
+    it('is back under its URLs after the edge ended under load, and no answer went to a wrong visitor', async () => {
+      const echo = await echoUpstream();
+      const loaded = await startAgent();
+      const urls = [
+        await loaded.forward({ name: 'a', upstream: `http://127.0.0.1:${echo.port}` }),
+        await loaded.forward({ name: 'b', upstream: to }),
+      ];
+      const [url = '', other = ''] = urls;
+      await loaded.next('connected');
+      const load = startSteadyLoad(env, url, { perSecond: scale(30, 100) });
+      await visitUntil(env, url, () => load.goodCount() >= 20);
+      await env.restartEdge();
+      await loaded.next('disconnected');
+      await loaded.next('connected');
+      const before = load.goodCount();
+      await visitUntil(env, url, () => load.goodCount() >= before + 20);
+      const { corrupt, hung } = await load.stop();
+      expect(corrupt).toEqual([]);
+      expect(hung).toBe(0);
+      for (const [id, times] of echo.seen) expect(times, `${id} was repeated`).toBe(1);
+      expect((await visit(env, `${other}/up`)).status).toBe(200);
+      await echo.close();
+    });
+
+    it('ends with the go-away of an edge that drains, after what was under way, and comes back', async () => {
+      const slow = await httpUpstream((_request, response) => {
+        response.write('first ');
+        slow.server.once('release', () => response.end('second'));
+      });
+      const drained = await startAgent();
+      await drained.next('connected');
+      const url = await drained.forward({ name: 'drained', upstream: `http://127.0.0.1:${slow.port}` });
+      const asked = once(slow.server, 'request');
+      const underWay = visit(env, url);
+      await asked;
+      const draining = env.edge.drain();
+      slow.server.emit('release');
+      expect((await underWay).body.toString()).toBe('first second');
+      await draining;
+      await env.restartEdge();
+      await drained.next('disconnected');
+      await drained.next('connected');
+      slow.server.on('request', (_request, response) => response.end());
+      await visitUntil(env, url, ({ status }) => status === 200);
+      await slow.close();
+    });
+
+    it('ends by the go-away of the SDK: its endpoints are offline at once, and the names free', async () => {
+      const going = await startAgent();
+      const url = await going.forward({ name: 'going', url: `https://going.${env.baseDomain}`, upstream: to });
+      expect((await visit(env, `${url}/up`)).status).toBe(200);
+      await going.disconnect();
+      await visitUntil(env, url, ({ headers }) => headers['ngrok-error-code'] === 'ERR_NGROK_3200', {
+        withinMs: 3_000,
+      });
+      expect(await agent.forward({ name: 'after', url: `https://going.${env.baseDomain}`, upstream: to })).toBe(url);
+      await agent.close('after');
+    });
+
+    it('binds and unbinds again and again on one session', { timeout: scale(60_000, 600_000) }, async () => {
+      const rounds = scale(100, 1_000);
+      for (let round = 0; round < rounds; round += 1) {
+        await agent.forward({ name: 'round', url: `https://round.${env.baseDomain}`, upstream: to });
+        await agent.close('round');
+      }
+      const url = `https://round.${env.baseDomain}:${env.https.port}`;
+      expect((await visit(env, url)).headers['ngrok-error-code']).toBe('ERR_NGROK_3200');
+    });
+  });
+
+  function filled(text: string): string {
+    const base = env.baseDomain;
+    return text.replace('BASE', base).replace('HTTPS', `${env.https.port}`).replace('HTTP', `${env.http.port}`);
+  }
+});
+
+function portOf(url: string): number {
+  return Number(url.slice(url.lastIndexOf(':') + 1));
+}
+
+async function readText(socket: Socket): Promise<string> {
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  await once(socket, 'end');
+  return Buffer.concat(chunks).toString('latin1');
+}
