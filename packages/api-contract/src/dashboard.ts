@@ -11,6 +11,7 @@ import { z } from 'zod';
  * | `DELETE /dashboard/v1/session` | cookie, `portico-csrf` | 204 + `Set-Cookie` that clears it; 401 |
  * | `GET /dashboard/v1/overview` | cookie, `portico-account` | 200 `Overview`; 401; 404 for an account that is not the user's |
  * | `GET /dashboard/v1/live` | cookie, `portico-account` (or `?account=`, since EventSource sends no fields) | `text/event-stream` of `LiveMessage` |
+ * | `… /dashboard/v1/api/<path of the REST API>` | cookie, `portico-account`, and `portico-csrf` with every change | as the REST API answers; 403 (4006) for a change by a viewer |
  *
  * The dashboard forwards the browser's `Origin`, `Sec-Fetch-Site`, `User-Agent`, `Host` as `x-forwarded-host`, the scheme as
  * `x-forwarded-proto` and its address as `x-forwarded-for`; they are believed because of the node credential.

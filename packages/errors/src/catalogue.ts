@@ -381,6 +381,13 @@ export const catalogue = {
     'This request did not come from the dashboard.',
   ),
   // Traffic policy: the document
+  4006: entry(
+    403,
+    'caller',
+    'Role does not allow it',
+    notForVisitors,
+    'Your role in this account ({role}) lets you look, not change. Ask an administrator.',
+  ),
   4005: entry(
     403,
     'caller',

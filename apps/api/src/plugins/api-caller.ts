@@ -5,11 +5,13 @@ import type { ApiContext } from '../context.ts';
 import { checkRestriction } from '../restrictions/check-restriction.ts';
 import { parseToken } from '../secrets/token.ts';
 
-/** Who calls the public API: an API key of one account. Every query of its request is within that account. */
+/** Who calls: an API key or a signed-in person, for one account. Every query of the request is within that account. */
 export interface ApiCaller {
   readonly accountId: string;
+  /** `ak_…`, or `session_…` with the start of the session's id. */
   readonly keyId: string;
   readonly ownerId: string | null;
+  readonly address: string;
 }
 
 /**
@@ -36,7 +38,7 @@ export async function authenticate(
     throw new PorticoError(220, { address: from });
   }
   lastUses.noteApiKey({ id: row.id, at: now(), from });
-  return { accountId: row.accountId, keyId: row.id, ownerId: row.ownerId };
+  return { accountId: row.accountId, keyId: row.id, ownerId: row.ownerId, address: from };
 }
 
 function keyOf(authorization: string | undefined): string {

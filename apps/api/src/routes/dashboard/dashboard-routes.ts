@@ -5,16 +5,25 @@ import {
   type SessionAnswer,
   signInRequest,
 } from '@portico/api-contract/dashboard';
-import { type DashboardSessionRow, findMembership, listMemberships, type UserRow } from '@portico/db';
+import {
+  type DashboardSessionRow,
+  findMembership,
+  listMemberships,
+  type MembershipWithAccount,
+  type UserRow,
+} from '@portico/db';
 import { PorticoError } from '@portico/errors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { SignIns } from '../../accounts/sign-in.ts';
 import type { ApiContext } from '../../context.ts';
 import type { AccountFeeds } from '../../live/account-feeds.ts';
+import type { LiveState } from '../../live/live-state.ts';
 import { readBody } from '../../plugins/json-input.ts';
 import type { OpenStreams } from '../../plugins/open-stream.ts';
 import { checkRestriction } from '../../restrictions/check-restriction.ts';
+import { setCaller } from '../public/conventions.ts';
+import { resourceRoutes } from '../public/resource-routes.ts';
 
 const passwordChange = z.strictObject({ current: z.string().max(1024), password: z.string().max(4096) });
 
@@ -25,6 +34,7 @@ export interface DashboardServices {
   readonly signIns: SignIns;
   readonly feeds: AccountFeeds;
   readonly streams: OpenStreams;
+  readonly live: LiveState;
 }
 
 /**
@@ -72,6 +82,28 @@ export function dashboardRoutes(app: FastifyInstance, context: ApiContext, servi
     await signIns.changePassword(session, current, password);
     return reply.code(204).send();
   });
+
+  // The resources of the REST API, for the person who is signed in and the account that the page is about.
+  app.register(
+    async (resources) => {
+      resources.addHook('onRequest', async (request) => {
+        const isChange = request.method !== 'GET';
+        if (isChange) checkOrigin(request);
+        const session = await signedIn(request);
+        if (isChange) checkToken(request, session);
+        const { accountId, role } = await membershipOf(request, session);
+        if (isChange && role === 'viewer') throw new PorticoError(4006, { role });
+        setCaller(request, {
+          accountId,
+          keyId: `session_${session.id.slice(0, 12)}`,
+          ownerId: session.userId,
+          address: clientAddress(request),
+        });
+      });
+      resourceRoutes(resources, context, services.live);
+    },
+    { prefix: '/dashboard/v1/api' },
+  );
 
   app.get('/dashboard/v1/overview', async (request) => {
     const account = await accountOf(request, await signedIn(request));
@@ -177,6 +209,10 @@ export function dashboardRoutes(app: FastifyInstance, context: ApiContext, servi
 
   /** The account that the page is about. Another's is not told from one that does not exist. */
   async function accountOf(request: FastifyRequest, session: DashboardSessionRow) {
+    return (await membershipOf(request, session)).account;
+  }
+
+  async function membershipOf(request: FastifyRequest, session: DashboardSessionRow): Promise<MembershipWithAccount> {
     const start = request.url.indexOf('?');
     const query = new URLSearchParams(start < 0 ? '' : request.url.slice(start + 1));
     const id = fieldOf(request, accountHeader) ?? query.get('account') ?? '';
@@ -186,7 +222,7 @@ export function dashboardRoutes(app: FastifyInstance, context: ApiContext, servi
     if ((await checkRestriction(context, { accountId: id, type: 'dashboard', address })) !== 'allowed') {
       throw new PorticoError(220, { address });
     }
-    return membership.account;
+    return membership;
   }
 
   function checkToken(request: FastifyRequest, session: DashboardSessionRow): void {

@@ -176,12 +176,12 @@ export async function changeWith<T>(
 }
 
 export function actorOf(request: FastifyRequest): Actor {
-  const { accountId, keyId, ownerId } = callerOf(request);
+  const { accountId, keyId, ownerId, address } = callerOf(request);
   return {
     accountId,
     actorId: ownerId,
     credentialId: keyId,
-    address: request.ip,
+    address,
     requestId: operationId(request),
   };
 }

@@ -11,6 +11,11 @@ import { Resources } from './resources.ts';
 
 const callers = new WeakMap<FastifyRequest, ApiCaller>();
 
+/** Settles who calls, before the route runs. */
+export function setCaller(request: FastifyRequest, caller: ApiCaller): void {
+  callers.set(request, caller);
+}
+
 /** Who calls; set for every route but the open ones. */
 export function callerOf(request: FastifyRequest): ApiCaller {
   const caller = callers.get(request);
@@ -42,7 +47,7 @@ export function usePublicConventions(
     const version = request.headers['ngrok-version'];
     if (version !== undefined && version !== '2') throw new PorticoError(217, { version: String(version) });
     const caller = await authenticate(context, request.headers, request.ip);
-    callers.set(request, caller);
+    setCaller(request, caller);
     const seconds = limiter.take(caller.keyId, nowMs());
     if (seconds !== null) throw new PorticoError(226, { limit: config.limits.requestsAMinute, seconds });
   });

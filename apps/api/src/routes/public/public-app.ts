@@ -5,18 +5,8 @@ import type { ApiContext } from '../../context.ts';
 import type { LiveState } from '../../live/live-state.ts';
 import { OutageLog, sendFailure } from '../../plugins/failure.ts';
 import { holdUntilReady, RequestGate } from '../../plugins/request-gate.ts';
-import { apiKeyRoutes } from './api-keys.ts';
-import { certificateRoutes } from './certificates.ts';
 import { resourcesFor, usePublicConventions } from './conventions.ts';
-import { credentialRoutes } from './credentials.ts';
-import { eventRoutes } from './events.ts';
-import { ipPolicyRoutes } from './ip-policies.ts';
-import { liveRoutes } from './live-resources.ts';
-import { recordRoutes } from './records.ts';
-import { reservedAddrRoutes } from './reserved-addrs.ts';
-import { reservedDomainRoutes } from './reserved-domains.ts';
-import { serviceUserRoutes } from './service-users.ts';
-import { vaultRoutes } from './vaults.ts';
+import { resourceRoutes } from './resource-routes.ts';
 import { withdrawnRoutes } from './withdrawn.ts';
 
 const free = ['/healthz', '/openapi.json'];
@@ -64,19 +54,4 @@ export function publicApp(
   resourceRoutes(app, context, live);
   withdrawnRoutes(app, context);
   return app;
-}
-
-/** Everything that belongs to an account. Who calls has been settled. */
-function resourceRoutes(app: FastifyInstance, context: ApiContext, live: LiveState): void {
-  apiKeyRoutes(app, context);
-  credentialRoutes(app, context);
-  reservedDomainRoutes(app, context);
-  reservedAddrRoutes(app, context);
-  liveRoutes(app, context, live);
-  certificateRoutes(app, context);
-  ipPolicyRoutes(app, context);
-  eventRoutes(app, context);
-  vaultRoutes(app, context);
-  serviceUserRoutes(app, context);
-  recordRoutes(app, context);
 }
