@@ -193,11 +193,13 @@ describe('a database that is away', () => {
     const small = openDatabase({
       url: testDatabase.url,
       poolSize: 1,
-      connectTimeoutMs: 200,
-      statementTimeoutMs: 1_500,
+      connectTimeoutMs: 1_000,
+      statementTimeoutMs: 6_000,
     });
+    // The one connection is open before the clock of those who wait for it runs.
+    await small.queries.$queryRaw`SELECT 1`;
     // A query of Prisma starts when somebody waits for it.
-    const holder = small.queries.$queryRaw`SELECT pg_sleep(1)::text`.then((rows) => rows);
+    const holder = small.queries.$queryRaw`SELECT pg_sleep(3)::text`.then((rows) => rows);
     const waiting = await small.queries.$queryRaw`SELECT 1`.catch(databaseFault);
     expect(waiting).toBe('unavailable');
     await holder;
