@@ -126,6 +126,13 @@ describe.skipIf(missing !== null)(`the official Go SDK${missing === null ? '' : 
     await expect(refused).rejects.toMatchObject({ errorCode: 'ERR_NGROK_107' });
   });
 
+  it('has its upstream down told apart from an endpoint that is offline', async () => {
+    const url = await agent.forward({ name: 'down', upstream: 'http://127.0.0.1:1' });
+    expect((await visit(env, url)).status).toBe(502);
+    await agent.close('down');
+    expect((await visit(env, url)).status).toBe(404);
+  });
+
   it('tells the owner what it says of itself and of its endpoints', async () => {
     const url = await agent.forward({ name: 'told', metadata: 'an endpoint', description: 'd', upstream: to });
     const view = await ownerViewUntil(env, ({ endpoints }) => endpoints.some((each) => each.url === url));
@@ -313,6 +320,18 @@ describe.skipIf(missing !== null)(`the official Go SDK${missing === null ? '' : 
         const { latencyUs } = await beating.next('heartbeat');
         expect(latencyUs).toBeGreaterThan(0);
       }
+    });
+
+    it('is back under its URL when it is reset', async () => {
+      const relay = await startRelay({ host: '127.0.0.1', port: portOf(env.connectUrl) });
+      const reset = await startAgent({ server: `localhost:${relay.port}` });
+      await reset.next('connected');
+      const url = await reset.forward({ name: 'reset', upstream: to });
+      relay.cut();
+      await reset.next('disconnected');
+      await reset.next('connected');
+      await visitUntil(env, `${url}/up`, ({ status }) => status === 200);
+      await relay.close();
     });
 
     it('is missed by the SDK when the network falls silent, and comes back under its URL', async () => {
