@@ -26,7 +26,8 @@ describe('the Go client of the REST API', () => {
 
   it('drives every resource with all its verbs', async ({ skip }) => {
     if (program.kind === 'missing') {
-      skip(`not built: ${program.why}`);
+      process.stderr.write(`The Go client of the REST API is skipped: ${program.why}\n`);
+      skip(program.why);
       return;
     }
     const env = await startDevEnv();
