@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import type { Session } from '@ngrok/ngrok';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -85,11 +85,16 @@ describe('a JavaScript SDK whose connection ends', () => {
 
   it('is back at once when its connection is reset, again and again', async () => {
     const relay = await startRelay({ host: '127.0.0.1', port: portOf(env.connectUrl) });
-    const session = await connectSdk(env, { port: relay.port });
+    const noticed = new EventEmitter();
+    const session = await connectSdk(env, {
+      port: relay.port,
+      onDisconnected: () => void noticed.emit('disconnected'),
+    });
     const listener = await session.httpEndpoint().listenAndForward(to);
     for (let round = 0; round < 3; round += 1) {
+      const disconnected = once(noticed, 'disconnected');
       relay.cut();
-      await visitUntil(env, urlOf(listener), ({ status }) => status === 404);
+      await disconnected;
       await visitUntil(env, urlOf(listener), ({ status }) => status === 200);
     }
     await listener.close();

@@ -13,9 +13,10 @@ export function connectSdk(
     /** At least 1. */
     heartbeatSeconds?: number;
     onHeartbeat?: (latencyMs: number) => void;
+    onDisconnected?: () => void;
   } = {},
 ): Promise<Session> {
-  const { port = portOf(env.connectUrl), metadata = '', heartbeatSeconds, onHeartbeat } = options;
+  const { port = portOf(env.connectUrl), metadata = '', heartbeatSeconds, onHeartbeat, onDisconnected } = options;
   const builder = new SessionBuilder()
     .authtoken(env.authtoken)
     .serverAddr(`localhost:${port}`)
@@ -23,6 +24,13 @@ export function connectSdk(
     .metadata(metadata);
   if (heartbeatSeconds !== undefined) builder.heartbeatInterval(heartbeatSeconds);
   if (onHeartbeat !== undefined) builder.handleHeartbeat(onHeartbeat);
+  if (onDisconnected !== undefined) {
+    builder.handleDisconnection(() => {
+      onDisconnected();
+      // To reconnect.
+      return true;
+    });
+  }
   return builder.connect();
 }
 
