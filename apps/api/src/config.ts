@@ -4,11 +4,13 @@ import {
   ConfigError,
   type Environment,
   type LogLevel,
+  readAddress,
   readChoice,
   readHostName,
   readInteger,
   readOptional,
   readPort,
+  readPortRange,
   readText,
 } from '@portico/service';
 
@@ -125,7 +127,7 @@ export function readConfig(env: Environment, checkout: string, version: string):
     },
     tcp: {
       host: readHostName(env, 'PORTICO_TCP_HOST', baseDomain.endsWith('.localhost') ? 'localhost' : baseDomain),
-      range: readRange(env, 'PORTICO_TCP_PORTS', { first: 20_000, last: 20_999 }),
+      range: readPortRange(env, 'PORTICO_TCP_PORTS', { first: 20_000, last: 20_999 }),
     },
     logLevel: readChoice<LogLevel>(env, 'PORTICO_LOG_LEVEL', 'info', ['debug', 'info', 'warn', 'error', 'silent']),
     limits: {
@@ -173,29 +175,6 @@ function readNames(env: Environment, variable: string): { dns: string[]; ips: st
     ips: items.filter((item) => isIP(item) !== 0),
     first: items[0] ?? null,
   };
-}
-
-function readAddress(env: Environment, variable: string, fallback: string): string {
-  const text = readText(env, variable, fallback);
-  if (isIP(text) === 0) throw new ConfigError(variable, text, 'an IP address such as 127.0.0.1 or 0.0.0.0');
-  return text;
-}
-
-function readRange(
-  env: Environment,
-  variable: string,
-  fallback: { first: number; last: number },
-): { first: number; last: number } | null {
-  const text = readOptional(env, variable);
-  if (text === null) return fallback;
-  if (text === '0') return null;
-  const match = /^(\d{1,5})-(\d{1,5})$/.exec(text);
-  const first = Number(match?.[1]);
-  const last = Number(match?.[2]);
-  if (match === null || first < 1 || last > 65_535 || first > last) {
-    throw new ConfigError(variable, text, 'a range such as 20000-20999, or 0 for any free port each');
-  }
-  return { first, last };
 }
 
 function isLoopback(address: string): boolean {

@@ -6,11 +6,13 @@ import {
   ConfigError,
   type Environment,
   type LogLevel,
+  readAddress,
   readChoice,
   readHostName,
   readInteger,
   readOptional,
   readPort,
+  readPortRange,
   readText,
 } from '@portico/service';
 import { type VisitorLimits, visitorLimits } from './proxy/limits.ts';
@@ -157,7 +159,7 @@ export function readConfig(env: Environment): EdgeConfig {
     },
     tcp: {
       host: readHostName(env, 'PORTICO_TCP_HOST', baseDomain.endsWith('.localhost') ? 'localhost' : baseDomain),
-      range: readRange(env, 'PORTICO_TCP_PORTS', { first: 20_000, last: 20_999 }),
+      range: readPortRange(env, 'PORTICO_TCP_PORTS', { first: 20_000, last: 20_999 }),
     },
     trustedProxies: readCidrs(env, 'PORTICO_TRUSTED_PROXIES'),
     connectNames: readConnectNames(env, 'PORTICO_CONNECT_NAMES'),
@@ -190,32 +192,9 @@ function readNodeId(env: Environment): string {
   return text;
 }
 
-function readAddress(env: Environment, variable: string, fallback: string): string {
-  const text = readText(env, variable, fallback);
-  if (isIP(text) === 0) throw new ConfigError(variable, text, 'an IP address of this machine, or 0.0.0.0 for all');
-  return text;
-}
-
 function readPublicPort(env: Environment, variable: string): number | null {
   if (readOptional(env, variable) === null) return null;
   return readInteger(env, variable, 0, { min: 1, max: 65_535, what: 'a port from 1 to 65535' });
-}
-
-function readRange(
-  env: Environment,
-  variable: string,
-  fallback: { first: number; last: number },
-): { first: number; last: number } | null {
-  const text = readOptional(env, variable);
-  if (text === null) return fallback;
-  if (text === '0') return null;
-  const match = /^(\d{1,5})-(\d{1,5})$/.exec(text);
-  const first = Number(match?.[1]);
-  const last = Number(match?.[2]);
-  if (match === null || first < 1 || last > 65_535 || first > last) {
-    throw new ConfigError(variable, text, 'a range such as 20000-20999, or 0 for any free port each');
-  }
-  return { first, last };
 }
 
 function readCidrs(env: Environment, variable: string): string[] {

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { ConfigError, readBoolean, readChoice, readHostName, readPort, readText } from './environment.ts';
+import {
+  ConfigError,
+  readAddress,
+  readBoolean,
+  readChoice,
+  readHostName,
+  readPort,
+  readPortRange,
+  readText,
+} from './environment.ts';
 
 describe('reading the environment', () => {
   it('takes the fallback when a variable is absent or empty', () => {
@@ -31,6 +40,17 @@ describe('reading the environment', () => {
       expect(() => readHostName({ H: value }, 'H', 'x')).toThrow(ConfigError);
     },
   );
+
+  it.each(['9-1', '0-5', '1-70000', '20000', 'a-b'])('refuses the port range %j', (value) => {
+    expect(() => readPortRange({ R: value }, 'R', { first: 1, last: 2 })).toThrow('a range such as 20000-20999');
+  });
+
+  it('reads port ranges and addresses', () => {
+    expect(readPortRange({ R: '5-9' }, 'R', { first: 1, last: 2 })).toEqual({ first: 5, last: 9 });
+    expect(readPortRange({ R: '0' }, 'R', { first: 1, last: 2 })).toBeNull();
+    expect(readAddress({ A: '::1' }, 'A', '127.0.0.1')).toBe('::1');
+    expect(() => readAddress({ A: 'localhost' }, 'A', '127.0.0.1')).toThrow('an IP address such as 127.0.0.1');
+  });
 
   it('lower-cases a host name', () => {
     expect(readHostName({ H: 'Tunnel.Example.COM' }, 'H', 'x')).toBe('tunnel.example.com');

@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+
 /**
  * A setting that cannot be used: names the variable, its value and what is accepted. Stops the start of a
  * process with exit code 1 and this message.
@@ -27,6 +29,33 @@ export function readText(env: Environment, variable: string, fallback: string): 
 export function readOptional(env: Environment, variable: string): string | null {
   const value = env[variable];
   return value === undefined || value === '' ? null : value;
+}
+
+/** An IP address of this machine, or the one that means all of them. */
+export function readAddress(env: Environment, variable: string, fallback: string): string {
+  const text = readText(env, variable, fallback);
+  if (isIP(text) === 0) throw new ConfigError(variable, text, 'an IP address such as 127.0.0.1, or 0.0.0.0 for all');
+  return text;
+}
+
+export interface PortRange {
+  /** Inclusive both. */
+  readonly first: number;
+  readonly last: number;
+}
+
+/** `20000-20999`; null for `0`, any free port each. */
+export function readPortRange(env: Environment, variable: string, fallback: PortRange): PortRange | null {
+  const text = readOptional(env, variable);
+  if (text === null) return fallback;
+  if (text === '0') return null;
+  const match = /^(\d{1,5})-(\d{1,5})$/.exec(text);
+  const first = Number(match?.[1]);
+  const last = Number(match?.[2]);
+  if (match === null || first < 1 || last > 65_535 || first > last) {
+    throw new ConfigError(variable, text, 'a range such as 20000-20999, or 0 for any free port each');
+  }
+  return { first, last };
 }
 
 /** A TCP port; 0 means any free one. */

@@ -2,12 +2,15 @@ export { monotonicMs } from './clock.ts';
 export {
   ConfigError,
   type Environment,
+  type PortRange,
+  readAddress,
   readBoolean,
   readChoice,
   readHostName,
   readInteger,
   readOptional,
   readPort,
+  readPortRange,
   readText,
 } from './environment.ts';
 export { type IdPrefix, idTimeSeconds, isId, newId } from './id.ts';
