@@ -57,8 +57,8 @@ describe('transfers', () => {
   });
   /** Buffers of a warmed-up process are part of its normal size: measured after a first transfer. */
   const warmUp = async (): Promise<void> => {
-    await download(large / 2);
-    await upload(large / 2);
+    await download(Math.max(large / 2, 256 * MiB));
+    await upload(Math.max(large / 2, 256 * MiB));
   };
   const download = async (bytes: number): Promise<string> => {
     const { hostname } = new URL(tunnel.url);
