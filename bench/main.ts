@@ -10,7 +10,7 @@ import { type Case, cases } from './cases.ts';
 import { contestants } from './contestants/all.ts';
 import { type LinkKind, linkCases, linkKinds, throughLinks } from './links.ts';
 import { type Entrant, type Measurement, measureCase } from './measurement.ts';
-import type { Program } from './process-group.ts';
+import { type Program, stopAll } from './process-group.ts';
 import { type ContestantLine, writeReport } from './report/report.ts';
 import { startUpstream } from './upstream.ts';
 
@@ -52,7 +52,9 @@ const seconds = Number(values.seconds ?? (quick ? 1 : 5));
 const progress = (text: string): void => {
   process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
 };
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void stopAll().finally(() => process.exit(130)));
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'portico-bench-'));
 process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));

@@ -59,6 +59,8 @@ export class Program {
     this.child = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
+      // Ctrl-C is for the bench alone, which stops each once: Portico takes a second signal for impatience.
+      detached: true,
       ...(cwd === undefined ? {} : { cwd }),
     });
     const log = createWriteStream(logFile);
@@ -98,18 +100,23 @@ export class Program {
     return read(this.#logFile);
   }
 
-  /** SIGTERM, and SIGKILL after 8 s. */
+  /** SIGTERM, and SIGKILL after 20 s: Portico may be in the middle of its start, with a database of its own. */
   async stop(): Promise<void> {
     if (this.#ended) return;
     this.child.kill('SIGTERM');
-    const timer = setTimeout(() => this.child.kill('SIGKILL'), 8_000);
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), 20_000);
     await this.#exited;
     clearTimeout(timer);
   }
 }
 
 const running = new Set<Program>();
-// Ctrl-C and faults leave nothing behind.
+/** Ends everything that runs; for Ctrl-C. */
+export async function stopAll(): Promise<void> {
+  await Promise.all([...running].map((program) => program.stop()));
+}
+
+// Faults leave nothing behind either.
 process.once('exit', () => {
   for (const program of running) program.child.kill('SIGTERM');
 });
