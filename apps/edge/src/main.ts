@@ -1,11 +1,8 @@
 import { createLogger, runProcess } from '@portico/service';
 import { readConfig } from './config.ts';
 import { startEdge } from './edge.ts';
-import { tuneHeap } from './heap-settings.ts';
 
 const log = createLogger({ name: 'edge' });
-
-tuneHeap();
 
 await runProcess(log, async () => {
   const edge = await startEdge(readConfig(process.env));
