@@ -180,7 +180,7 @@ describe('the endpoints page', () => {
       );
     expect(await outline()).toBe('solid 2px');
 
-    await page.locator('header button').focus();
+    await page.getByRole('button', { name: 'Open a tunnel' }).focus();
     await page.keyboard.press('Enter');
     await page.waitForSelector('dialog[open] >> text=portico tcp 5432');
     await page.keyboard.press('j');
