@@ -127,6 +127,31 @@ describe('the life of a platform', () => {
     await removeDataDir(dataDir);
   });
 
+  it('ends at once, database and all, when it is told twice', async () => {
+    const platform = await startPlatformProcess();
+    // A request in flight would hold up the first stop.
+    const upstream = createServer(() => undefined).listen(0, '127.0.0.1');
+    await new Promise((resolve) => upstream.once('listening', resolve));
+    const { port } = upstream.address() as AddressInfo;
+    const tunnel = await startPortico(platform.ready, ['http', String(port), '--subdomain', 'hanging']);
+    const hanging = visit(platform.ready, tunnel.url).catch(() => 'cut');
+    await new Promise((resolve) => upstream.once('request', resolve));
+    const pids = Object.values(platform.ready.pids);
+    platform.child.kill('SIGTERM');
+    platform.child.kill('SIGINT');
+    await platform.stop();
+    const deadline = performance.now() + 10_000;
+    while (pids.some((pid) => pid !== null && isRunning(pid))) {
+      expect(performance.now()).toBeLessThan(deadline);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(await hanging).toBe('cut');
+    await tunnel.kill();
+    upstream.closeAllConnections();
+    upstream.close();
+    await platform.dispose();
+  });
+
   it('opens a tunnel of the command line as well', async () => {
     const upstream = createServer((_request, response) => response.end('mine')).listen(0, '127.0.0.1');
     await new Promise((resolve) => upstream.once('listening', resolve));

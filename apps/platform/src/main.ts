@@ -16,9 +16,13 @@ const screen = createScreen(process.stdout, process.env);
 
 let platform: RunningPlatform | null = null;
 let signals = 0;
+const aborts: (() => void)[] = [];
 const stop = (): void => {
   signals += 1;
-  if (signals > 1) process.exit(1);
+  if (signals > 1) {
+    for (const abort of aborts) abort();
+    process.exit(1);
+  }
   process.stdout.write('\nstopping: open requests finish first (Ctrl+C again ends at once)\n');
   // A start under way ends at its next step, since every part it adds is closed with the others.
   const closed = platform === null ? starting.then((running) => running?.close()) : platform.close();
@@ -43,7 +47,7 @@ async function start(): Promise<RunningPlatform | null> {
         `npm start takes a tunnel to open, such as: npm start -- http 3000 --subdomain demo (not ${words[0]})`,
       );
     }
-    return await startPlatform(readConfig(process.env, checkout), { screen, tunnel: words });
+    return await startPlatform(readConfig(process.env, checkout), { screen, tunnel: words, aborts });
   } catch (error) {
     if (!(error instanceof StartError || error instanceof ConfigError || error instanceof PostgresStartError))
       throw error;

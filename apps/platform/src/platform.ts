@@ -23,11 +23,12 @@ export interface RunningPlatform {
  * writes the ready file when everything serves.
  *
  * @param tunnel the words of a `portico` command to run as well, or none.
+ * @param aborts gets, for each part, what ends it at once; for a person who does not want to wait for a drain.
  * @throws StartError or ConfigError with a sentence for the person at the terminal; nothing is left running then.
  */
 export async function startPlatform(
   config: PlatformConfig,
-  { screen, tunnel }: { screen: Screen; tunnel: readonly string[] },
+  { screen, tunnel, aborts }: { screen: Screen; tunnel: readonly string[]; aborts: (() => void)[] },
 ): Promise<RunningPlatform> {
   const beganMs = performance.now();
   const data = new DataDirectory(config.dataDir);
@@ -72,6 +73,8 @@ export async function startPlatform(
         },
       });
       stops.push(async () => postgres?.stop());
+      // Fast shutdown: it ends its connections and is gone in a moment.
+      aborts.push(() => signal(postgres?.pid ?? null, 'SIGINT'));
     } else {
       await checkDatabase(config.databaseUrl);
     }
@@ -105,6 +108,7 @@ export async function startPlatform(
       });
       children.set(name, supervised);
       stops.push(() => supervised.stop());
+      aborts.push(() => signal(supervised.pid, 'SIGKILL'));
       const reported = await supervised.start();
       data.recordChildren(pidsOf(children));
       supervised.on('died', (how) => {
@@ -288,6 +292,14 @@ function remoteConnectHost(config: PlatformConfig): string {
 
 function isLoopback(address: string): boolean {
   return address.startsWith('127.') || address === '::1';
+}
+
+function signal(pid: number | null, name: NodeJS.Signals): void {
+  try {
+    if (pid !== null) process.kill(pid, name);
+  } catch {
+    // It has ended already.
+  }
 }
 
 function pidsOf(children: ReadonlyMap<string, SupervisedProcess>): number[] {
