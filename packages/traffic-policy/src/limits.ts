@@ -41,8 +41,8 @@ export const EXPRESSION_LIMITS = {
 
 /** What evaluating may cost: stopped with 2249 when it is passed. */
 export const EVALUATION_LIMITS = {
-  /** Units that all expressions of one phase of one request share; a unit is about 5 ns, see `budget.ts`. */
-  unitsPerPhase: 8_000_000,
+  /** Units that all expressions of one phase of one request share; a unit is about 10 ns, see `budget.ts`. */
+  unitsPerPhase: 4_000_000,
   /** Longest text that an expression, a function in it or a template may make. */
   textCharacters: 65_536,
   /** Items of a list that a function makes. */

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: policies hold such texts
 import { describe, expect, it } from 'vitest';
 import { loadPolicy } from './load-policy.ts';
 import { ANY_TARGET, type CompiledPolicy, combinePolicies, EMPTY_POLICY } from './policy.ts';

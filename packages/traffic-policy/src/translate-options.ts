@@ -215,7 +215,7 @@ function action(type: string, config: { readonly [field: string]: PlainValue }):
 
 /** A text of a classic option holds no expressions, whatever it looks like. */
 function literal(text: string): string {
-  return text.replaceAll('${', '$${');
+  return text.replaceAll('${', () => '$${');
 }
 
 /** A text as an expression writes it. */

@@ -87,7 +87,7 @@ function readSignIn(config: ConfigReader): SignInConfig {
   return {
     clientId: config.template('client_id', { max: 1_024 }),
     clientSecret: config.template('client_secret', { max: 4_096 }),
-    scopes: config.textList('scopes', { max: 64, min: 0 }),
+    scopes: config.textList('scopes', { max: 64 }),
     authId,
     authorizationParameters: new Map(parameters.map(({ name, value }) => [name, value.source])),
     maxSessionMs: optionalDuration('max_session_duration'),

@@ -69,9 +69,9 @@ export class ConfigReader {
     return this.text(name, { ...rules, required: true }) ?? '';
   }
 
-  textList(name: string, rules: ListRules & TextRules = {}): readonly string[] {
+  textList(name: string, rules: ListRules = {}): readonly string[] {
     return this.#scalars(name, rules)
-      .filter((node) => this.#checkText(node, name, rules))
+      .filter((node) => this.#checkText(node, name, { max: ITEM_CHARACTERS_MAX }))
       .map((node) => node.text);
   }
 
@@ -163,17 +163,17 @@ export class ConfigReader {
     return this.template(name, { ...rules, required: true }) ?? constantTemplate('');
   }
 
-  templateList(name: string, rules: ListRules & TextRules = {}): readonly Template[] {
-    return this.#scalars(name, rules).map((node) => this.#template(node, name, rules));
+  templateList(name: string, rules: ListRules = {}): readonly Template[] {
+    return this.#scalars(name, rules).map((node) => this.#template(node, name, { max: ITEM_CHARACTERS_MAX }));
   }
 
   /** A map of texts to templates. */
-  templateMap(name: string, rules: ListRules & TextRules = {}): readonly HeaderTemplate[] {
+  templateMap(name: string, rules: ListRules = {}): readonly HeaderTemplate[] {
     return this.#mapEntries(name, rules, 2218).map(({ key, value }) => ({
       name: key,
       value:
         value.kind === 'scalar'
-          ? this.#template(value, `${name}.${key}`, rules)
+          ? this.#template(value, `${name}.${key}`, { max: ITEM_CHARACTERS_MAX })
           : this.#refuseKind(value, `${name}.${key}`, 'a text'),
     }));
   }
@@ -437,12 +437,17 @@ export function isHeaderValue(text: string): boolean {
 export const HEADER_NAME_MAX = 256;
 export const HEADER_VALUE_MAX = 8_192;
 
+/** One item of a list or map: room for a chain of certificates. */
+const ITEM_CHARACTERS_MAX = 65_536;
+
+/** Characters. */
 interface TextRules {
   readonly required?: boolean;
   readonly min?: number;
   readonly max?: number;
 }
 
+/** Items. */
 interface ListRules {
   readonly min?: number;
   readonly max?: number;

@@ -1,4 +1,5 @@
 import {
+  type Alias,
   type Document,
   isAlias,
   isMap,
@@ -72,6 +73,7 @@ class Converter {
   readonly #document: Document.Parsed;
   readonly #text: string;
   readonly #limits: PolicyLimits;
+  readonly #targets = new WeakMap<Alias, Node>();
   #nodes = 0;
 
   constructor(document: Document.Parsed, text: string, limits: PolicyLimits) {
@@ -90,7 +92,7 @@ class Converter {
       throw new TooLarge(`it is nested deeper than ${this.#limits.documentDepth} levels`, at);
     }
     if (isAlias(node)) {
-      const target: Node | undefined = node.resolve(this.#document);
+      const target = this.#resolve(node);
       if (target === undefined) throw new TooLarge(`the alias ${node.source} names nothing`, at);
       // Depth counts through aliases, so one that contains itself ends here as well.
       return { ...this.convert(target, at, depth + 1), at };
@@ -101,6 +103,15 @@ class Converter {
     }
     if (isScalar(node)) return this.#scalar(node, at);
     return { kind: 'scalar', at, value: null, text: '', raw: '' };
+  }
+
+  /** Remembered: looking up an anchor walks the document, and a bomb of aliases asks for the same ones over and over. */
+  #resolve(alias: Alias): Node | undefined {
+    const known = this.#targets.get(alias);
+    if (known !== undefined) return known;
+    const target: Node | undefined = alias.resolve(this.#document);
+    if (target !== undefined) this.#targets.set(alias, target);
+    return target;
   }
 
   #entries(
@@ -115,7 +126,7 @@ class Converter {
       const key = this.convert(pair.key, keyAt, depth + 1);
       const value = this.convert(pair.value, keyAt, depth + 1);
       if (key.kind !== 'scalar') throw new TooLarge('a list or a map cannot be a key', keyAt);
-      if (key.text === '<<' && isScalar(pair.key) && pair.key.type === 'PLAIN') {
+      if (isScalar(pair.key) && pair.key.source === '<<' && pair.key.type === 'PLAIN') {
         const sources = value.kind === 'list' ? value.items : [value];
         for (const source of sources) {
           if (source.kind !== 'map') throw new TooLarge('<< merges maps only', keyAt);

@@ -5,8 +5,8 @@ import { EVALUATION_LIMITS } from '../limits.ts';
  * What the expressions of one phase of one request may still cost. CEL has no cost limit of its own, and two nested
  * comprehensions over 1,000 items are already a million steps.
  *
- * A unit is about 5 ns: a step of a comprehension costs 32, a call 8 and the length of the text it reads and makes, a
- * regular expression twice its program times the text.
+ * A unit is about 10 ns: a step of a comprehension costs 32, a call 8 and the length of the text it reads and makes, a
+ * regular expression its program times the text.
  */
 export class Budget {
   #left: number;

@@ -1,5 +1,5 @@
 import type { Phase } from '../document/phase.ts';
-import { cidrContains, isPrivateIp, parseCidr, parseIp } from '../ip-address.ts';
+import { type Cidr, cidrContains, isPrivateIp, parseCidr, parseIp } from '../ip-address.ts';
 import { EVALUATION_LIMITS } from '../limits.ts';
 import { COOKIE, type Cookie } from '../variables/cookies.ts';
 import { decodePercent, parseQuery, REQUEST_URL, RequestUrl } from '../variables/request-url.ts';
@@ -279,14 +279,26 @@ function queryParam(name: string): string[] | null {
   return activeScope().variables.req?.url.query_params.get(name) ?? null;
 }
 
-function inCidrs(text: string, cidrs: readonly string[]): boolean {
+function inCidrs(text: string, networks: readonly string[]): boolean {
   const ip = parseIp(text);
   if (ip === null) return false;
-  return cidrs.some((cidrText) => {
-    const cidr = parseCidr(cidrText);
+  return networks.some((cidrText) => {
+    const cidr = knownCidr(cidrText);
     return cidr !== null && cidrContains(cidr, ip);
   });
 }
+
+/** The same few networks are asked for with every request. */
+function knownCidr(text: string): Cidr | null {
+  const known = cidrs.get(text);
+  if (known !== undefined) return known;
+  const cidr = parseCidr(text);
+  if (cidrs.size >= 1_000) cidrs.clear();
+  cidrs.set(text, cidr);
+  return cidr;
+}
+
+const cidrs = new Map<string, Cidr | null>();
 
 function replace(text: string, from: string, to: string, count = -1n): string {
   if (count === 0n) return text;

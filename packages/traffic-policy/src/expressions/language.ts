@@ -5,6 +5,7 @@ import { didYouMean } from '../suggestion.ts';
 import { ACTIONS, LAST_ATTEMPT } from '../variables/action-results.ts';
 import { CONNECTION, ELEMENT_TYPES, ENDPOINT } from '../variables/connection-variables.ts';
 import { COOKIE } from '../variables/cookies.ts';
+import { REQUEST_URL } from '../variables/request-url.ts';
 import { REQUEST } from '../variables/request-variables.ts';
 import { RESPONSE } from '../variables/response-variables.ts';
 import { activeScope } from './active-scope.ts';
@@ -65,7 +66,7 @@ export class Language {
     });
     const phase = phaseOf(name);
     const registered = new Set<string>();
-    for (const type of [COOKIE, ...ELEMENT_TYPES, ...Object.values(this.#variables)]) {
+    for (const type of [COOKIE, REQUEST_URL, ...ELEMENT_TYPES, ...Object.values(this.#variables)]) {
       if (typeof type !== 'string') register(this.#environment, type, registered);
     }
     for (const [variable, type] of Object.entries(this.#variables)) {

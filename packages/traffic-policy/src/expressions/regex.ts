@@ -82,7 +82,7 @@ export class Regex {
         `a regular expression on ${text.length} characters; at most ${EVALUATION_LIMITS.regexSubjectCharacters} are allowed`,
       );
     }
-    budget.spend(64 + 2 * this.#instructions * text.length);
+    budget.spend(64 + this.#instructions * text.length);
   }
 }
 

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 
 export interface BasicAuthCheck {
   /** Whether the request has credentials at all. */
@@ -32,5 +32,5 @@ export function checkBasicAuth(authorization: string | null, credentials: readon
 }
 
 function digest(bytes: Buffer): Buffer {
-  return createHash('sha256').update(bytes).digest();
+  return hash('sha256', bytes, 'buffer');
 }
