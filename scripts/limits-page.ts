@@ -63,9 +63,10 @@ function findDefaults(
 }
 
 function table({ title, interfaceName, file, defaults }: Section, source: string): string {
-  const rows = fieldsOf(source, interfaceName).map(
-    ({ name, text }) => `| \`${name}\` | ${show(defaults[name])} | ${text.replaceAll('|', '\\|')} |`,
-  );
+  // Fields of an object inside are shown with their object.
+  const rows = fieldsOf(source, interfaceName)
+    .filter(({ name }) => Object.hasOwn(defaults, name))
+    .map(({ name, text }) => `| \`${name}\` | ${show(defaults[name])} | ${text.replaceAll('|', '\\|')} |`);
   return [
     `## ${title}`,
     '',
