@@ -32,7 +32,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'service',
   ],
   'apps/api': ['db', 'registry', 'pki', 'traffic-policy', 'api-contract', 'service'],
-  'apps/cli': ['agent'],
+  'apps/cli': ['agent', 'traffic-policy'],
   'apps/platform': ['agent', 'postgres', 'service'],
   'apps/dashboard': ['api-contract', 'traffic-policy'],
   e2e: ['*'],

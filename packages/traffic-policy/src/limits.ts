@@ -52,5 +52,5 @@ export const EVALUATION_LIMITS = {
   /** Longest text that a regular expression is run on: a URL of 8 KiB and then some. */
   regexSubjectCharacters: 65_536,
   /** Longest time that finding all matches in one text may take, milliseconds. */
-  findAllMs: 100,
+  findAllMs: 250,
 } as const;
