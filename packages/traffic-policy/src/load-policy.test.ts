@@ -137,6 +137,14 @@ describe('a valid document', () => {
     ]);
   });
 
+  it('may be written as the guides of its service write it', () => {
+    load(
+      'on_tcp_connect: [{actions: [{type: terminate-tls, name: x, config: {mutual_tls_certificate_authorities: ca_2abc}}]}]',
+    );
+    load('on_http_request: [{actions: [{type: webhook-validation, config: {provider: sonatype_nexus, secret: x}}]}]');
+    load("on_http_request: [{expressions: ['actions.ngrok.oauth.identity != null'], actions: [{type: deny}]}]");
+  });
+
   it('keeps numbers in texts as they were written', () => {
     const policy = load(
       'on_http_request:\n- actions:\n  - type: add-headers\n    config: {headers: {version: 1.10, yes: true}}\n',

@@ -204,7 +204,8 @@ class PolicyCompiler {
     }
     const entries = new Map(node.entries.map((entry) => [entry.key.toLowerCase(), entry]));
     for (const [name, { key, keyAt }] of entries) {
-      if (name === 'type' || name === 'config') continue;
+      // A name is for people; some examples of the reference give one.
+      if (name === 'type' || name === 'config' || name === 'name') continue;
       const hint = didYouMean(key, ['type', 'config']) ?? 'What an action is told stands below config.';
       this.#problems.add(2236, { reason: `an action has no field ${key.slice(0, 64)}` }, { at: keyAt, path }, hint);
     }

@@ -57,6 +57,7 @@ export const OLDER_ACTION_TYPES: ReadonlyMap<string, ActionType> = new Map<strin
   ['compress', 'compress-response'],
   ['oidc', 'openid-connect'],
   ['webhook-verification', 'verify-webhook'],
+  ['webhook-validation', 'verify-webhook'],
   ['jwt', 'jwt-validation'],
 ]);
 

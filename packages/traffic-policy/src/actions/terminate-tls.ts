@@ -31,7 +31,7 @@ export const terminateTls = defineAction({
     }
     checkPem(serverCertificate, /-----BEGIN CERTIFICATE-----/, 'server_certificate', 'a certificate');
     checkPem(serverPrivateKey, /-----BEGIN [A-Z ]*PRIVATE KEY-----/, 'server_private_key', 'a private key');
-    const clientAuthorities = config.templateList('mutual_tls_certificate_authorities', { max: 100 });
+    const clientAuthorities = config.templateList('mutual_tls_certificate_authorities', { max: 100, orOne: true });
     for (const authority of clientAuthorities) {
       const certificate = /^\s*ca_[0-9A-Za-z]+\s*$|-----BEGIN CERTIFICATE-----/;
       checkPem(authority, certificate, 'mutual_tls_certificate_authorities', 'a certificate or an id ca_…');

@@ -16,7 +16,8 @@ export const verifyWebhook = defineAction({
   phases: ['on_http_request'],
   ends: never,
   read: (config): VerifyWebhookConfig => {
-    const name = config.requiredText('provider').toLowerCase();
+    const given = config.requiredText('provider').toLowerCase();
+    const name = OLDER_NAMES.get(given) ?? given;
     if (name !== '' && !isWebhookProvider(name)) {
       const found = nearest(name, WEBHOOK_PROVIDERS);
       const hint = found === null ? null : `Did you mean ${found}?`;
@@ -30,3 +31,10 @@ export const verifyWebhook = defineAction({
     return { provider, secret: secret ?? constantTemplate(''), enforce: config.boolean('enforce', true) };
   },
 });
+
+/** As guides of the service they come from write them. */
+const OLDER_NAMES: ReadonlyMap<string, WebhookProvider> = new Map<string, WebhookProvider>([
+  ['signalsciences', 'signal_sciences'],
+  ['sonatype_nexus', 'sonatype'],
+  ['vmware_workspace', 'vmware'],
+]);

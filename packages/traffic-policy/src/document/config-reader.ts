@@ -310,11 +310,11 @@ export class ConfigReader {
       if (min > 0) this.#missing(name);
       return [];
     }
-    if (entry.value.kind !== 'list') {
+    if (entry.value.kind !== 'list' && !(rules.orOne === true && entry.value.kind === 'scalar')) {
       this.#wrongKind(entry, 'a list');
       return [];
     }
-    const { items } = entry.value;
+    const items = entry.value.kind === 'list' ? entry.value.items : [entry.value];
     if (items.length < min) this.problem(2223, name, {});
     if (items.length > max) this.problem(code, name, { actual: items.length, max });
     return items.slice(0, max);
@@ -452,6 +452,8 @@ interface ListRules {
   readonly min?: number;
   readonly max?: number;
   readonly code?: ErrorCode;
+  /** One text stands for a list of one. */
+  readonly orOne?: boolean;
 }
 
 interface HeaderRules {

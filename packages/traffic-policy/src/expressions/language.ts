@@ -284,6 +284,8 @@ function register(environment: Environment, type: RecordType, registered: Set<st
     fields[field] = typeof fieldType === 'string' ? fieldType : fieldType.name;
   }
   environment.registerType(type.name, { ctor: type.valueClass, fields });
+  // `actions.ngrok.oauth.identity != null`: a record that can be read is never null.
+  environment.registerOperator(`${type.name} == null`, () => false);
 }
 
 function hasText(type: FieldType | null): boolean {
