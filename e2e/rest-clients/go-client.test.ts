@@ -4,9 +4,9 @@ import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { makeCertificate } from '@portico/api/testing/certificates';
 import { startDevEnv } from '@portico/dev-env';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makeCertificate } from '../support/certificate.ts';
 import { httpUpstream } from '../support/upstream.ts';
 
 const run = promisify(execFile);

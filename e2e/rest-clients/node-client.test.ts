@@ -1,7 +1,7 @@
 import { Ngrok } from '@ngrok/ngrok-api';
+import { makeCertificate } from '@portico/api/testing/certificates';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { makeCertificate } from '../support/certificate.ts';
 import { httpUpstream } from '../support/upstream.ts';
 
 /** The unmodified @ngrok/ngrok-api of npm: every resource of ours that it knows, with all its verbs. */
