@@ -1,3 +1,4 @@
+import type { EndpointPolicy } from '../policy/endpoint-policy.ts';
 import {
   createCounters,
   type Endpoint,
@@ -29,6 +30,8 @@ export class BoundEndpoint implements Endpoint, Pool {
   readonly counters: EndpointCounters = createCounters();
   readonly pool: Pool = this;
   readonly startedAt: Date;
+  /** Whoever sets it has compiled it: traffic that is under way goes on with the one it began with. */
+  policy: EndpointPolicy | null;
   #url: string;
   #port: number;
   #facts: EndpointFacts;
@@ -44,6 +47,7 @@ export class BoundEndpoint implements Endpoint, Pool {
     proxyProtocol: 0 | 1 | 2;
     facts: EndpointFacts;
     startedAt: Date;
+    policy?: EndpointPolicy | null;
   }) {
     this.id = options.id;
     this.accountId = options.accountId;
@@ -54,6 +58,7 @@ export class BoundEndpoint implements Endpoint, Pool {
     this.proxyProtocol = options.proxyProtocol;
     this.#facts = options.facts;
     this.startedAt = options.startedAt;
+    this.policy = options.policy ?? null;
   }
 
   get url(): string {

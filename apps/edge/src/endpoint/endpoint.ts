@@ -1,4 +1,5 @@
 import type { StreamHandler } from '@portico/muxado';
+import type { EndpointPolicy } from '../policy/endpoint-policy.ts';
 
 declare const endpointIdBrand: unique symbol;
 declare const sessionIdBrand: unique symbol;
@@ -29,6 +30,8 @@ export interface Endpoint {
   readonly proxyProtocol: 0 | 1 | 2;
   /** The upstream in the agent's words, for display to its owner only. */
   readonly forwardsTo: string;
+  /** What runs on its traffic; swapped whole. Null costs nothing. */
+  readonly policy: EndpointPolicy | null;
 }
 
 /** Plain numbers that the proxy bumps; the usage reporter reads differences. They never go down. */

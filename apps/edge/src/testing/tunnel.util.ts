@@ -142,6 +142,7 @@ export function testEndpoint(options: {
     forwardsProto: 'http1',
     proxyProtocol: 0,
     forwardsTo,
+    policy: null,
   };
 }
 

@@ -1,0 +1,147 @@
+import { PorticoError } from '@portico/errors';
+import {
+  type ActionTools,
+  type ActionType,
+  type CompiledPolicy,
+  combinePolicies,
+  DEFAULT_POLICY_LIMITS,
+  type IpFacts,
+  type IpPolicyCidrs,
+  isImmediate,
+  loadPolicy,
+  type PolicyLimits,
+  type PolicyProblem,
+  type PolicyTarget,
+  RateLimiter,
+  type SecretStore,
+} from '@portico/traffic-policy';
+import type { Endpoint } from '../endpoint/endpoint.ts';
+import type { AsyncActions, AsyncActionType } from './async-action.ts';
+import { EndpointPolicy } from './endpoint-policy.ts';
+
+/** What policies refer to and do not hold themselves, by account. Answers are those of this moment: nothing is cached. */
+export interface PolicyData {
+  /** The same object until the policy changes; null: the account has none by that id. */
+  ipPolicy(accountId: string, id: string): IpPolicyCidrs | null;
+  /** Null: there is no such vault or secret. */
+  secret(accountId: string, vault: string, name: string): string | null;
+  /** What the operator's data files say about an address; null without files. */
+  ipFacts(ip: string): IpFacts | null;
+}
+
+export const NO_POLICY_DATA: PolicyData = { ipPolicy: () => null, secret: () => null, ipFacts: () => null };
+
+/**
+ * Makes the policies of endpoints from their documents, and has what all of them share. The only place in the edge
+ * where a document becomes something that runs (D8).
+ */
+export class Policies {
+  readonly data: PolicyData;
+  readonly asyncActions: AsyncActions;
+  readonly serverRegion: string;
+  readonly #limits: PolicyLimits;
+  readonly #rateLimiter: RateLimiter;
+
+  constructor({
+    data = NO_POLICY_DATA,
+    asyncActions = {},
+    serverRegion = '',
+    limits = DEFAULT_POLICY_LIMITS,
+    rateLimiter = new RateLimiter(),
+  }: {
+    data?: PolicyData;
+    asyncActions?: AsyncActions;
+    serverRegion?: string;
+    limits?: PolicyLimits;
+    rateLimiter?: RateLimiter;
+  } = {}) {
+    this.data = data;
+    this.asyncActions = asyncActions;
+    this.serverRegion = serverRegion;
+    this.#limits = limits;
+    this.#rateLimiter = rateLimiter;
+  }
+
+  /**
+   * The policy of a document, YAML or JSON.
+   * @throws {PolicyRefused} with the code of the first problem; PorticoError 310 for an action that this edge lacks.
+   */
+  compile(text: string, target: PolicyTarget): EndpointPolicy {
+    return new EndpointPolicy(this.#load(text, target));
+  }
+
+  /**
+   * One policy of several documents, the rules of earlier ones first; null when there is none to run.
+   * @throws as `compile`
+   */
+  compileAll(texts: readonly string[], target: PolicyTarget): EndpointPolicy | null {
+    let combined: CompiledPolicy | null = null;
+    for (const text of texts) {
+      const policy = this.#load(text, target);
+      combined = combined === null ? policy : combinePolicies(combined, policy);
+    }
+    return combined === null ? null : new EndpointPolicy(combined);
+  }
+
+  /** What immediate actions of this endpoint's policy use. */
+  toolsFor(endpoint: Endpoint): ActionTools {
+    return {
+      ipPolicy: (id) => this.data.ipPolicy(endpoint.accountId, id),
+      takeFromBucket: (rule, key) => this.#rateLimiter.hit(rule, key),
+    };
+  }
+
+  secretsFor(endpoint: Endpoint): SecretStore {
+    return { get: (vault, name) => this.data.secret(endpoint.accountId, vault, name) };
+  }
+
+  #load(text: string, target: PolicyTarget): CompiledPolicy {
+    const loaded = loadPolicy(text, target, this.#limits);
+    if (loaded.kind === 'refused') throw new PolicyRefused(loaded.problems);
+    for (const rules of Object.values(loaded.policy.phases)) {
+      for (const { actions } of rules) {
+        for (const action of actions) {
+          if (!isImmediate(action) && !this.#has(action.type)) {
+            throw new PorticoError(310, { option: `TrafficPolicy with the action ${action.type}` });
+          }
+        }
+      }
+    }
+    return loaded.policy;
+  }
+
+  #has(type: ActionType): boolean {
+    if (isAsyncType(type)) return this.asyncActions[type] !== undefined;
+    return RUN_HERE.has(type);
+  }
+}
+
+/** Actions that need time, a body or a handshake and are done by the edge itself. */
+const RUN_HERE: ReadonlySet<ActionType> = new Set<ActionType>(['circuit-breaker']);
+
+const ASYNC_TYPES: ReadonlySet<string> = new Set<AsyncActionType>([
+  'oauth',
+  'openid-connect',
+  'jwt-validation',
+  'verify-webhook',
+  'http-request',
+  'forward-internal',
+]);
+
+export function isAsyncType(type: ActionType): type is AsyncActionType {
+  return ASYNC_TYPES.has(type);
+}
+
+/** A document that cannot be used: the first problem as text, with its place and what to do about it. */
+export class PolicyRefused extends PorticoError {
+  readonly problems: readonly PolicyProblem[];
+
+  constructor(problems: readonly PolicyProblem[]) {
+    const [first] = problems;
+    super(first?.code ?? 2236, {});
+    this.problems = problems;
+    if (first === undefined) return;
+    const { line, column, message, hint } = first;
+    this.message = `Line ${line}, column ${column} of the traffic policy: ${message}${hint === null ? '' : ` ${hint}`}`;
+  }
+}
