@@ -140,12 +140,12 @@ const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
   'http2-settings',
 ]);
 
-interface Fault {
+export interface Fault {
   readonly status: number;
   readonly reason: string;
 }
 
-function regularFault(name: string, value: string, bytesMax: number): Fault | null {
+export function regularFault(name: string, value: string, bytesMax: number): Fault | null {
   if (!isToken(name) || /[A-Z]/.test(name)) return { status: 400, reason: 'malformed field name' };
   if (!isFieldValue(value)) return { status: 400, reason: 'control character in a field value' };
   if (/^[\t ]|[\t ]$/.test(value)) return { status: 400, reason: 'space around a field value' };

@@ -11,6 +11,7 @@ export {
   type Http2Trailers,
 } from './http2-request.ts';
 export { http2HeaderObject, toHttp2Headers, toHttp2Trailers } from './http2-response.ts';
+export { fromHttp2Answer, type Http2Answer, toHttp2Request } from './http2-upstream.ts';
 export { stripPlatformFields } from './platform-fields.ts';
 export { filterTrailers } from './trailers.ts';
 export { upgradeAgreed } from './upgrade.ts';

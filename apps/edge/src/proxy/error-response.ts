@@ -14,7 +14,7 @@ import type { Endpoint, Member } from '../endpoint/endpoint.ts';
 import { describeError } from './describe-error.ts';
 import { renderErrorPage, STYLE_HASH } from './error-page.ts';
 import type { Exchange } from './exchange.ts';
-import type { UpstreamFailure } from './http-stream.ts';
+import type { UpstreamFailure } from './upstream-exchange.ts';
 
 /** What is known of the path at the moment of the failure. */
 export interface ErrorCircumstances {

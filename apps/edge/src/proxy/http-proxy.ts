@@ -1,23 +1,22 @@
 import { PorticoError } from '@portico/errors';
-import { filterTrailers, getField, upstreamRequest } from '@portico/http-rules';
+import { filterTrailers, getField, type UpstreamRequest, upstreamRequest } from '@portico/http-rules';
 import {
   ALLOWED_METHODS,
-  CHUNK_END,
   checkRequest,
-  encodeChunkHead,
-  encodeLastChunk,
   encodeRequestHead,
   type Fields,
   NO_BODY,
   type ResponseHead,
 } from '@portico/http1';
-import { countError, type Endpoint, type Member } from '../endpoint/endpoint.ts';
+import { countError, type Endpoint, type Member, type OpenHeader } from '../endpoint/endpoint.ts';
 import { type ErrorAnswers, ownHead } from './error-response.ts';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
-import { type AnswerHandler, HttpStream, type UpstreamFailure } from './http-stream.ts';
+import { HttpStream } from './http-stream.ts';
+import { Http2Upstream } from './http2-upstream.ts';
 import type { VisitorLimits } from './limits.ts';
 import { Splice } from './splice.ts';
 import type { Sweep } from './sweep.ts';
+import type { AnswerHandler, UpstreamExchange, UpstreamFailure } from './upstream-exchange.ts';
 
 /** Finds the endpoint of a host name; `Router` is the one that runs. */
 export interface HttpRoutes {
@@ -121,7 +120,7 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
   readonly #endpoint: Endpoint;
   #phase: Phase = 'waiting';
   #member: Member | null = null;
-  #stream: HttpStream | null = null;
+  #stream: UpstreamExchange | null = null;
   #attempts = 0;
   /** The request body so far, kept while a repeat is possible; null once it grew too long. */
   #replay: Buffer[] | null = [];
@@ -150,7 +149,7 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
 
   /** Chooses a member, takes or opens a stream and sends what there is of the request. */
   #send(): void {
-    const { request, visitor } = this.#exchange;
+    const { request } = this.#exchange;
     this.#attempts += 1;
     const member = this.#endpoint.pool.pick();
     this.#member = member;
@@ -159,43 +158,68 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
       return;
     }
     const head = this.#requestHead();
-    const reusable =
-      this.#attempts === 1 ? visitor.streams.take(this.#endpoint, member, isIdempotent(request.method)) : null;
-    if (reusable !== null) {
-      this.#stream = reusable;
-      reusable.begin(this, request.method, request.upgrade);
-      reusable.write(head);
-    } else if (!this.#open(member, head)) {
-      return;
-    }
-    if (this.#attempts > 1) this.#sendAgain();
+    const opened =
+      this.#endpoint.forwardsProto === 'http2' ? this.#sendOverHttp2(member, head) : this.#sendOverHttp1(member, head);
+    if (opened && this.#attempts > 1) this.#sendAgain();
   }
 
-  #open(member: Member, head: Buffer): boolean {
+  /** The upstream's one HTTP/2 connection for this visitor and member carries all of its requests (D7). */
+  #sendOverHttp2(member: Member, head: UpstreamRequest): boolean {
     const { request, visitor } = this.#exchange;
-    visitor.streams.makeRoom(member);
     try {
-      const upstream = member.open(
-        {
-          clientIp: visitor.address,
-          clientPort: visitor.port,
-          proto: visitor.scheme,
-          passthroughTls: false,
-          ...(this.#endpoint.proxyProtocol === 0 ? {} : { serverIp: visitor.serverIp() }),
-        },
-        [head],
-      );
+      const connection = visitor.streams.http2(this.#endpoint, member, () => this.#connectHttp2(member));
+      this.#stream = connection.send(head, {
+        handler: this,
+        // Of the two only this says whether the agent ends its TLS at the upstream, and some upstreams compare.
+        scheme: this.#endpoint.forwardsTo.startsWith('https:') ? 'https' : 'http',
+        hasBody: request.body.kind !== 'none',
+      });
+      return this.#phase !== 'over';
+    } catch (error) {
+      if (!(error instanceof PorticoError)) throw error;
+      this.#fail(error);
+      return false;
+    }
+  }
+
+  #connectHttp2(member: Member): Http2Upstream {
+    const { visitor } = this.#exchange;
+    visitor.streams.makeRoom(member);
+    return new Http2Upstream({
+      endpoint: this.#endpoint,
+      member,
+      stream: member.open(this.#openHeader(), []),
+      onIdle: (connection) => visitor.streams.give(connection),
+      onGone: (connection) => visitor.streams.forget(connection),
+      onFault: (fault) => this.#proxy.errors.report(fault),
+    });
+  }
+
+  #sendOverHttp1(member: Member, request: UpstreamRequest): boolean {
+    const { method, upgrade, body } = this.#exchange.request;
+    const { streams } = this.#exchange.visitor;
+    const head = encodeRequestHead(request);
+    const chunked = body.kind === 'chunked';
+    const reusable = this.#attempts === 1 ? streams.take(this.#endpoint, member, isIdempotent(method)) : null;
+    if (reusable !== null) {
+      this.#stream = reusable;
+      reusable.begin(this, { method, upgradeAsked: upgrade, chunked });
+      reusable.write(head);
+      return true;
+    }
+    streams.makeRoom(member);
+    try {
       const stream = new HttpStream({
         endpoint: this.#endpoint,
         member,
-        stream: upstream,
-        onIdle: (idle) => visitor.streams.give(idle),
-        onGone: (gone) => visitor.streams.forget(gone),
+        stream: member.open(this.#openHeader(), [head]),
+        onIdle: (idle) => streams.give(idle),
+        onGone: (gone) => streams.forget(gone),
         onFault: (fault) => this.#proxy.errors.report(fault),
       });
       this.#endpoint.counters.bytesIn += head.length;
       this.#stream = stream;
-      stream.begin(this, request.method, request.upgrade);
+      stream.begin(this, { method, upgradeAsked: upgrade, chunked });
       stream.listen();
       return this.#phase !== 'over';
     } catch (error) {
@@ -205,21 +229,30 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
     }
   }
 
+  #openHeader(): OpenHeader {
+    const { visitor } = this.#exchange;
+    return {
+      clientIp: visitor.address,
+      clientPort: visitor.port,
+      proto: visitor.scheme,
+      passthroughTls: false,
+      ...(this.#endpoint.proxyProtocol === 0 ? {} : { serverIp: visitor.serverIp() }),
+    };
+  }
+
   /** The head as the upstream gets it: nothing of the visitor's framing or hop is left in it. */
-  #requestHead(): Buffer {
+  #requestHead(): UpstreamRequest {
     const { request, visitor } = this.#exchange;
-    return encodeRequestHead(
-      upstreamRequest({
-        head: request,
-        origin: {
-          clientIp: visitor.address,
-          proto: visitor.scheme,
-          host: request.authority,
-          port: visitor.publicPort,
-          trusted: visitor.trusted,
-        },
-      }),
-    );
+    return upstreamRequest({
+      head: request,
+      origin: {
+        clientIp: visitor.address,
+        proto: visitor.scheme,
+        host: request.authority,
+        port: visitor.publicPort,
+        trusted: visitor.trusted,
+      },
+    });
   }
 
   #sendAgain(): void {
@@ -255,19 +288,11 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
   }
 
   #writeBody(chunk: Buffer): boolean {
-    const stream = this.#stream;
-    if (stream === null) return true;
-    if (this.#exchange.request.body.kind !== 'chunked') return stream.write(chunk);
-    stream.write(encodeChunkHead(chunk.length));
-    stream.write(chunk);
-    return stream.write(CHUNK_END);
+    return this.#stream?.writeBody(chunk) ?? true;
   }
 
   #finishRequest(): void {
-    const stream = this.#stream;
-    if (stream === null) return;
-    if (this.#exchange.request.body.kind === 'chunked') stream.write(encodeLastChunk(filterTrailers(this.#trailers)));
-    stream.requestSent();
+    this.#stream?.endBody(filterTrailers(this.#trailers));
   }
 
   // From the upstream
@@ -350,7 +375,7 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
    * Repeated at most once, with all of the request at hand and nothing of an answer seen: if nothing reached the
    * upstream, or if an idle stream turned out to be closed and doing it twice does no harm (X13).
    */
-  #mayRepeat(failure: UpstreamFailure, stream: HttpStream | null): boolean {
+  #mayRepeat(failure: UpstreamFailure, stream: UpstreamExchange | null): boolean {
     if (this.#attempts > 1 || this.#replay === null || this.#continued || stream === null) return false;
     if (failure.kind === 'refused') return NOT_DELIVERED.has(failure.refusal.code);
     return failure.kind === 'closed' && stream.reused && !stream.heard && isIdempotent(this.#exchange.request.method);
@@ -360,12 +385,12 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
     this.#phase = 'over';
     const stream = this.#stream;
     const taken = this.#exchange.takeOver(head);
-    if (stream === null) return;
-    if (taken === null) {
-      stream.drop();
+    const upstream = taken === null ? null : (stream?.takeOver() ?? null);
+    if (taken === null || upstream === null) {
+      stream?.drop();
+      taken?.socket.destroy();
       return;
     }
-    const upstream = stream.takeOver();
     const splice = new Splice({
       socket: taken.socket,
       fromVisitor: taken.rest,

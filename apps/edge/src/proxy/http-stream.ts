@@ -1,33 +1,20 @@
-import { type Fields, type HttpSyntaxError, type ResponseHead, ResponseParser } from '@portico/http1';
+import {
+  CHUNK_END,
+  encodeChunkHead,
+  encodeLastChunk,
+  type Fields,
+  type HttpSyntaxError,
+  ResponseParser,
+} from '@portico/http1';
 import type { Endpoint, Member, Refusal, UpstreamHandler, UpstreamStream } from '../endpoint/endpoint.ts';
-
-/** Why no whole answer came. After it the stream is gone. */
-export type UpstreamFailure =
-  /** The upstream was not reached; nothing was given to it. */
-  | { readonly kind: 'refused'; readonly refusal: Refusal }
-  /** The stream ended or was reset before the answer was whole. */
-  | { readonly kind: 'closed' }
-  /** What came is not HTTP. */
-  | { readonly kind: 'syntax'; readonly reason: string };
-
-/** The answer to one request. Nothing is called after `onAnswerEnd` or `onFailed`. */
-export interface AnswerHandler {
-  onInterim(head: ResponseHead): void;
-  onHead(head: ResponseHead): void;
-  onAnswerBody(chunk: Buffer): void;
-  /** The answer is whole; the stream was given back or dropped already. */
-  onAnswerEnd(trailers: Fields): void;
-  onFailed(failure: UpstreamFailure): void;
-  /** Room again for the request body. */
-  onUpstreamWritable(): void;
-}
+import type { AnswerHandler, TakenUpstream, UpstreamExchange, UpstreamFailure } from './upstream-exchange.ts';
 
 /**
  * One mux stream that speaks HTTP/1.1 to one upstream and carries the requests of one visitor connection to one
  * endpoint, one after another (D7). It never passes to another visitor, and is dropped on any doubt about where
  * an answer ends.
  */
-export class HttpStream implements UpstreamHandler {
+export class HttpStream implements UpstreamHandler, UpstreamExchange {
   readonly endpoint: Endpoint;
   readonly member: Member;
   /** Monotonic; set when it became idle. */
@@ -41,6 +28,7 @@ export class HttpStream implements UpstreamHandler {
   readonly #onFault: (error: unknown) => void;
   #handler: AnswerHandler | null = null;
   #requestSent = false;
+  #chunked = false;
   #heard = false;
   #ended: Fields | null = null;
   #syntaxError: HttpSyntaxError | null = null;
@@ -91,9 +79,13 @@ export class HttpStream implements UpstreamHandler {
   }
 
   /** Takes the stream for one exchange whose request head was sent or is about to be. */
-  begin(handler: AnswerHandler, method: string, upgradeAsked: string | null): void {
+  begin(
+    handler: AnswerHandler,
+    { method, upgradeAsked, chunked }: { method: string; upgradeAsked: string | null; chunked: boolean },
+  ): void {
     this.#handler = handler;
     this.#requestSent = false;
+    this.#chunked = chunked;
     this.#heard = false;
     this.#ended = null;
     if (!this.#parser.expect(method, { upgradeAsked })) throw new Error('a stream in use was taken again');
@@ -110,12 +102,19 @@ export class HttpStream implements UpstreamHandler {
     return this.#stream.write(chunk);
   }
 
-  /** Every byte of the request was written. There is no FIN: stock agents would close both ways at it. */
-  requestSent(): void {
+  writeBody(chunk: Uint8Array): boolean {
+    if (!this.#chunked) return this.write(chunk);
+    this.write(encodeChunkHead(chunk.length));
+    this.write(chunk);
+    return this.write(CHUNK_END);
+  }
+
+  /** There is no FIN: stock agents would close both ways at it. */
+  endBody(trailers: Fields): void {
+    if (this.#chunked) this.write(encodeLastChunk(trailers));
     this.#requestSent = true;
   }
 
-  /** A byte of the answer to the current request has come. */
   get heard(): boolean {
     return this.#heard;
   }
@@ -125,14 +124,13 @@ export class HttpStream implements UpstreamHandler {
   }
 
   /**
-   * Stops giving the agent room, because the visitor does not take what is there. What the agent sends within its
-   * window is kept here as it came: in the visitor's socket it would lie twice, plain and encrypted.
+   * What the agent sends within its window is kept here as it came: in the visitor's socket it would lie twice, plain
+   * and encrypted.
    */
   hold(): void {
     this.#held = true;
   }
 
-  /** The visitor took everything: it gets what was kept, and the agent gets room again. */
   letGo(): void {
     this.#held = false;
     while (this.#kept.length > 0 && !this.#held && this.#open) {
@@ -144,7 +142,6 @@ export class HttpStream implements UpstreamHandler {
     if (this.#peerEnded) this.#finish();
   }
 
-  /** Drops the stream, whatever it is doing; the upstream sees the end at once. */
   drop(): void {
     this.#handler = null;
     if (!this.#open) return;
@@ -152,8 +149,7 @@ export class HttpStream implements UpstreamHandler {
     this.#gone();
   }
 
-  /** After `101`: the bare stream, and the bytes that came behind the head and are not yet acknowledged. */
-  takeOver(): { stream: UpstreamStream; rest: Buffer; unacked: number; ended: boolean } {
+  takeOver(): TakenUpstream {
     const rest = Buffer.concat([this.#parser.takeRest(), ...this.#kept]);
     const unacked = this.#unacked + bytesOf(this.#kept);
     this.#handler = null;

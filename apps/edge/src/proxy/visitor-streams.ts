@@ -1,6 +1,16 @@
 import type { Endpoint, Member } from '../endpoint/endpoint.ts';
-import type { HttpStream } from './http-stream.ts';
+import { HttpStream } from './http-stream.ts';
+import { Http2Upstream } from './http2-upstream.ts';
 import type { Sweep, Swept } from './sweep.ts';
+
+/** A stream that carries nothing at the moment. */
+export interface IdleStream {
+  readonly endpoint: Endpoint;
+  readonly member: Member;
+  /** Monotonic; set when it became idle. */
+  idleSinceMs: number;
+  drop(): void;
+}
 
 const ENDPOINTS_REMEMBERED = 8;
 
@@ -10,7 +20,9 @@ const ENDPOINTS_REMEMBERED = 8;
  */
 export class VisitorStreams {
   readonly #all: IdleStreams;
-  readonly #idle: HttpStream[] = [];
+  readonly #idle: IdleStream[] = [];
+  /** In use or idle. */
+  readonly #http2: Http2Upstream[] = [];
   readonly #endpoints: Endpoint[] = [];
   #closed = false;
 
@@ -38,7 +50,7 @@ export class VisitorStreams {
     const idle = this.#idle;
     for (let i = idle.length - 1; i >= 0; i -= 1) {
       const stream = idle[i];
-      if (stream === undefined || stream.member !== member || stream.endpoint !== endpoint) continue;
+      if (!(stream instanceof HttpStream) || stream.member !== member || stream.endpoint !== endpoint) continue;
       // A request that must not be repeated is not risked on a stream that the upstream may just be closing.
       if (!idempotent && !this.#all.isFresh(stream)) continue;
       idle.splice(i, 1);
@@ -48,13 +60,27 @@ export class VisitorStreams {
     return null;
   }
 
+  /** The HTTP/2 connection to this member, made if there is none that takes another request. */
+  http2(endpoint: Endpoint, member: Member, connect: () => Http2Upstream): Http2Upstream {
+    const known = this.#http2.find(
+      (each) => each.member === member && each.endpoint === endpoint && each.takesRequests,
+    );
+    if (known !== undefined) {
+      this.#unidle(known);
+      return known;
+    }
+    const made = connect();
+    this.#http2.push(made);
+    return made;
+  }
+
   /** Before a stream is opened: idle ones of anybody give way if their session is nearly full. */
   makeRoom(member: Member): void {
     this.#all.makeRoom(member);
   }
 
   /** Keeps a stream whose exchange is over. */
-  give(stream: HttpStream): void {
+  give(stream: IdleStream): void {
     if (this.#closed) {
       stream.drop();
       return;
@@ -64,7 +90,13 @@ export class VisitorStreams {
   }
 
   /** Forgets a stream that is gone. */
-  forget(stream: HttpStream): void {
+  forget(stream: IdleStream): void {
+    this.#unidle(stream);
+    const at = stream instanceof Http2Upstream ? this.#http2.indexOf(stream) : -1;
+    if (at !== -1) this.#http2.splice(at, 1);
+  }
+
+  #unidle(stream: IdleStream): void {
     const at = this.#idle.indexOf(stream);
     if (at === -1) return;
     this.#idle.splice(at, 1);
@@ -76,6 +108,7 @@ export class VisitorStreams {
     if (this.#closed) return;
     this.#closed = true;
     for (const stream of this.#idle.slice()) stream.drop();
+    for (const connection of this.#http2.slice()) connection.drop();
     while (this.#endpoints.length > 0) this.#leave(this.#endpoints.pop());
   }
 
@@ -86,7 +119,7 @@ export class VisitorStreams {
 
 /** The idle streams of all visitors, least recently used first, so that they go in time and give way under pressure. */
 export class IdleStreams implements Swept {
-  readonly #members = new Map<Member, Set<HttpStream>>();
+  readonly #members = new Map<Member, Set<IdleStream>>();
   readonly #sweep: Sweep;
   readonly #idleMs: number;
   readonly #freshMs: number;
@@ -98,11 +131,11 @@ export class IdleStreams implements Swept {
     sweep.add(this);
   }
 
-  isFresh(stream: HttpStream): boolean {
+  isFresh(stream: IdleStream): boolean {
     return this.#sweep.now() - stream.idleSinceMs <= this.#freshMs;
   }
 
-  add(stream: HttpStream): void {
+  add(stream: IdleStream): void {
     stream.idleSinceMs = this.#sweep.now();
     const streams = this.#members.get(stream.member);
     if (streams === undefined) this.#members.set(stream.member, new Set([stream]));
@@ -110,7 +143,7 @@ export class IdleStreams implements Swept {
     this.makeRoom(stream.member);
   }
 
-  delete(stream: HttpStream): void {
+  delete(stream: IdleStream): void {
     const streams = this.#members.get(stream.member);
     if (streams?.delete(stream) === true && streams.size === 0) this.#members.delete(stream.member);
   }
