@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** The packages whose tests want a database: a Postgres is started for them, once a run. */
@@ -8,6 +9,8 @@ const startPostgres = ['packages/postgres/src/vitest-global-setup.ts'];
 
 export default defineConfig({
   test: {
+    // Most files wait for processes and timers more than they compute; vitest's own choice on two cores is one worker.
+    maxWorkers: Math.max(3, availableParallelism()),
     projects: [
       {
         test: {
