@@ -4,7 +4,7 @@ import { visibleText } from '../../lib/visible-text.ts';
 import { join } from '../../ui/join.ts';
 import { PathGlyph } from '../../ui/path-glyph.tsx';
 import { UntrustedText } from '../../ui/untrusted-text.tsx';
-import { NameCell, Row, TableBody, TableHead, TableSection, Td, Th } from './table-parts.tsx';
+import { NameCell, Row, TableBody, TableHead, TableSection, Td, Th } from '../../ui/table.tsx';
 
 /* Glyph, name, version, system, address, carries, online for: by the width of the table. */
 const columns = [

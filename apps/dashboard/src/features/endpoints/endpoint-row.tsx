@@ -11,7 +11,7 @@ import { UntrustedText } from '../../ui/untrusted-text.tsx';
 import { countsRequests, type Series } from '../live/traffic-history.ts';
 import { EndpointUrl } from './endpoint-url.tsx';
 import { pathOf, troubleText } from './path-state.ts';
-import { LineCell, NameCell, Row, Td } from './table-parts.tsx';
+import { LineCell, NameCell, Row, Td } from '../../ui/table.tsx';
 
 /** Glyph, URL, kind, forwards to, traffic, requests, connections, in / out, online for: by the width of the table. */
 export const columns = [

@@ -4,7 +4,7 @@ import { count, duration } from '../../lib/format.ts';
 import { useLive } from '../live/live-provider.tsx';
 import { columns, EndpointRow, from600, from840, from1040, from1180 } from './endpoint-row.tsx';
 import { orderRows } from './row-order.ts';
-import { Row, TableBody, TableHead, TableSection, Th } from './table-parts.tsx';
+import { Row, TableBody, TableHead, TableSection, Th } from '../../ui/table.tsx';
 import { useRowKeys } from './use-row-keys.ts';
 
 /** What is online, a row each. */

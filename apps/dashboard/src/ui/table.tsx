@@ -1,5 +1,5 @@
 import type { ComponentProps, ReactNode } from 'react';
-import { join } from '../../ui/join.ts';
+import { join } from './join.ts';
 
 /*
  * Tables whose rows are grids: the columns of a width are named once, cells that do not fit are left out, and a line under a
