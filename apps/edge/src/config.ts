@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import {
@@ -8,6 +8,7 @@ import {
   type LogLevel,
   readAddress,
   readChoice,
+  readCidrs,
   readHostName,
   readInteger,
   readOptional,
@@ -34,6 +35,8 @@ export interface EdgeConfig {
   readonly tcp: TcpPortsConfig;
   /** CIDRs or addresses whose PROXY header and X-Forwarded-* are believed. */
   readonly trustedProxies: readonly string[];
+  /** CIDRs of private networks that policies may send requests to; loopback and private addresses are refused otherwise. */
+  readonly outgoingAllow: readonly string[];
   /** Names and addresses of the connect port's certificate beyond localhost, loopback and `connect.<base>`. */
   readonly connectNames: readonly string[];
   /** The low-traffic hosts on the https port (design D3), each with the loopback origin that serves it. */
@@ -162,6 +165,7 @@ export function readConfig(env: Environment): EdgeConfig {
       range: readPortRange(env, 'PORTICO_TCP_PORTS', { first: 20_000, last: 20_999 }),
     },
     trustedProxies: readCidrs(env, 'PORTICO_TRUSTED_PROXIES'),
+    outgoingAllow: readCidrs(env, 'PORTICO_OUTGOING_ALLOW'),
     connectNames: readConnectNames(env, 'PORTICO_CONNECT_NAMES'),
     platformHosts: readPlatformHosts(env, baseDomain),
     internal: {
@@ -195,34 +199,6 @@ function readNodeId(env: Environment): string {
 function readPublicPort(env: Environment, variable: string): number | null {
   if (readOptional(env, variable) === null) return null;
   return readInteger(env, variable, 0, { min: 1, max: 65_535, what: 'a port from 1 to 65535' });
-}
-
-function readCidrs(env: Environment, variable: string): string[] {
-  const text = readOptional(env, variable);
-  if (text === null) return [];
-  const list = text.split(',').map((item) => item.trim());
-  for (const item of list) {
-    if (!addToBlockList(new BlockList(), item)) {
-      throw new ConfigError(variable, text, 'addresses or CIDRs separated by commas, such as 10.0.0.0/8,192.0.2.1');
-    }
-  }
-  return list;
-}
-
-/** Adds an address or a CIDR; false if it is neither. */
-export function addToBlockList(list: BlockList, text: string): boolean {
-  const [address, bits, ...rest] = text.split('/');
-  const family = isIP(address ?? '');
-  if (address === undefined || family === 0 || rest.length > 0) return false;
-  const type = family === 4 ? 'ipv4' : 'ipv6';
-  if (bits === undefined) {
-    list.addAddress(address, type);
-    return true;
-  }
-  const prefix = Number(bits);
-  if (!/^\d{1,3}$/.test(bits) || prefix > (family === 4 ? 32 : 128)) return false;
-  list.addSubnet(address, prefix, type);
-  return true;
 }
 
 function readConnectNames(env: Environment, variable: string): string[] {

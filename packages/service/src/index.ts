@@ -1,3 +1,4 @@
+export { addToBlockList, readCidrs } from './cidr.ts';
 export { monotonicMs } from './clock.ts';
 export {
   ConfigError,

@@ -1,6 +1,6 @@
 import { BlockList } from 'node:net';
+import { addToBlockList } from '@portico/service';
 import { describe, expect, it } from 'vitest';
-import { addToBlockList } from '../config.ts';
 import { type VisitorLimits, visitorLimits } from '../proxy/limits.ts';
 import { Sweep } from '../proxy/sweep.ts';
 import { Admission, addressKey } from './admission.ts';
