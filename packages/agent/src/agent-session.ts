@@ -55,6 +55,8 @@ export interface AgentSessionOptions {
   readonly connectTimeoutMs: number;
   readonly callTimeoutMs: number;
   readonly clock: Clock;
+  /** Proxy to go through, null for none. */
+  readonly proxyUrl: string | null;
   readonly signal: AbortSignal;
   /** False when no endpoint has this bind id (yet). */
   onVisitor(session: AgentSession, incoming: IncomingStream): boolean;
@@ -105,7 +107,8 @@ const retireMs = 180_000;
  */
 export async function openAgentSession(options: AgentSessionOptions): Promise<AgentSession> {
   const { url, ca, clock, signal } = options;
-  const socket = await dialServer({ url, ca, timeoutMs: options.connectTimeoutMs, clock, signal });
+  const { proxyUrl, connectTimeoutMs: timeoutMs } = options;
+  const socket = await dialServer({ url, ca, timeoutMs, clock, signal, proxyUrl });
   const session = new AgentSession(socket, options);
   try {
     await session.authenticate();
@@ -180,7 +183,7 @@ export class AgentSession {
   }
 
   async authenticate(): Promise<void> {
-    const { authtoken, keys, metadata, version, clientType, heartbeat, signal } = this.#options;
+    const { authtoken, keys, metadata, version, clientType, heartbeat, signal, proxyUrl } = this.#options;
     const request = encodeAuthRequest({
       versions: PROTOCOL_VERSIONS,
       clientId: keys.clientId,
@@ -197,7 +200,7 @@ export class AgentSession {
       update: { kind: 'refused', reason: 'this agent is updated by whoever installed it' },
       stop: { kind: 'supported' },
       restart: { kind: 'supported' },
-      proxyType: '',
+      proxyType: proxyUrl === null ? '' : proxyUrl.startsWith('socks5') ? 'socks5' : 'http',
       mutualTls: false,
       serviceRun: false,
       configVersion: '',

@@ -4,16 +4,23 @@ import { type AgentLog, silentLog } from './agent-log.ts';
 import { type AgentSession, openAgentSession, type SessionInfo, type SessionKeys } from './agent-session.ts';
 import { Backoff, type BackoffOptions, defaultBackoff } from './backoff.ts';
 import { type EndpointOptions, wantedBind } from './bind-request.ts';
+import type { Capture, CaptureStore } from './capture/capture-store.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type ConnectUrl, parseConnectUrl } from './connect-url.ts';
 import { ConnectionCounters, type ConnectionFigures } from './connection-counters.ts';
 import { CorkBatch } from './cork-batch.ts';
+import { anyCertificate, type UpstreamTls } from './dial-upstream.ts';
 import { AgentEndpoint, type EndpointEnd, type EndpointTarget } from './endpoint.ts';
+import type { RunningFileServer } from './file-server.ts';
 import { Forward } from './forward.ts';
-import type { Exchange } from './http-tap.ts';
+import type { Finding } from './host-refusal.ts';
+import { speaksTlsFinding } from './host-refusal.ts';
+import type { Exchange, HttpTapOptions } from './http-tap.ts';
 import type { IncomingStream } from './incoming-stream.ts';
 import { type ConnectionHandler, toConnection } from './listener.ts';
+import type { ReplayRequest } from './replay.ts';
 import type { StreamTap } from './stream-tap.ts';
+import type { TlsKeyPair } from './terminate-tls.ts';
 import { parseUpstreamAddress, type UpstreamAddress } from './upstream-address.ts';
 
 export interface AgentOptions {
@@ -37,6 +44,10 @@ export interface AgentOptions {
   readonly backoff?: Partial<Omit<BackoffOptions, 'random'>>;
   /** Asks for `exchange` events: heads of HTTP messages are read off what passes. */
   readonly observeExchanges?: boolean;
+  /** Where exchanges of inspected endpoints are kept, bodies too; without one nothing is kept. */
+  readonly captures?: CaptureStore;
+  /** `http://[user:password@]host:port` or `socks5://…` through which the server is reached. */
+  readonly proxyUrl?: string;
   readonly log?: AgentLog;
   readonly clock?: Clock;
 }
@@ -72,6 +83,8 @@ export interface AgentEvents {
   dialled: [endpoint: AgentEndpoint, dialMs: number];
   closed: [connection: ConnectionInfo];
   exchange: [exchange: Exchange];
+  /** Something that the owner of an endpoint can mend. */
+  finding: [finding: Finding];
   latency: [ms: number];
 }
 
@@ -80,6 +93,20 @@ export interface CloseOptions {
   readonly graceMs?: number;
   /** Streams whose last bytes went to the visitor that long ago do not hold up the end (default: all do). */
   readonly quietMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** An endpoint whose connections go to an upstream. */
+export interface ForwardedOptions extends EndpointOptions {
+  /** An address, or one of the forms of `parseUpstreamAddress`. */
+  readonly upstream: string | UpstreamAddress;
+  /** For `https://` and `tls://` upstreams; without it any certificate is taken. */
+  readonly upstreamTls?: UpstreamTls;
+  /** False keeps its exchanges out of the capture store (default true). */
+  readonly inspect?: boolean;
+  /** `tls` endpoints: TLS ends here, and the upstream gets what is inside. */
+  readonly terminateTls?: TlsKeyPair;
+  /** Aborting it closes the endpoint. */
   readonly signal?: AbortSignal;
 }
 
@@ -114,7 +141,10 @@ export class Agent extends EventEmitter<AgentEvents> {
   #wasOnline = false;
   #wake: (() => void) | null = null;
   #upstreamMs: number | null = null;
-  #makeTap: ((endpoint: AgentEndpoint, client: string) => StreamTap) | null = null;
+  readonly #files = new Map<AgentEndpoint, RunningFileServer>();
+  /** When an upstream was last asked whether it speaks TLS. */
+  readonly #probed = new WeakMap<AgentEndpoint, number>();
+  #HttpTap: (new (options: HttpTapOptions) => StreamTap) | null = null;
 
   constructor(options: AgentOptions) {
     super();
@@ -163,15 +193,65 @@ export class Agent extends EventEmitter<AgentEvents> {
    * Opens an endpoint whose connections go to `upstream` (forms of `parseUpstreamAddress`). Resolves when it is
    * public; while the server cannot be reached it waits. Rejects with an AgentError when it cannot be.
    */
-  async forward(options: EndpointOptions & { readonly upstream: string | UpstreamAddress }): Promise<AgentEndpoint> {
-    const { upstream } = options;
+  async forward(options: ForwardedOptions): Promise<AgentEndpoint> {
+    const { upstream, upstreamTls = anyCertificate, inspect = true, terminateTls, signal, ...rest } = options;
     const address = typeof upstream === 'string' ? parseUpstreamAddress(upstream, options.proto) : upstream;
-    return this.#add({ forwardsTo: address.text, ...options }, { kind: 'upstream', address });
+    const endpoint = { forwardsTo: address.text, ...rest };
+    if (terminateTls !== undefined) {
+      if (address.kind === 'files' || options.proto !== 'tls') {
+        throw new AgentError('usage', 'Only tls endpoints can end TLS in the agent.');
+      }
+      const { terminatingHandler } = await import('./terminate-tls.ts');
+      const onConnection = terminatingHandler({ keyPair: terminateTls, address, tls: upstreamTls, clock: this.#clock });
+      const mutual = terminateTls.clientCas !== undefined;
+      return this.#add({ ...endpoint, mutualTlsAtAgent: mutual }, { kind: 'handler', onConnection }, signal);
+    }
+    if (address.kind !== 'files') {
+      return this.#add(endpoint, { kind: 'upstream', address, tls: upstreamTls, inspect }, signal);
+    }
+    const { startFileServer } = await import('./file-server.ts');
+    const files = await startFileServer(address.path);
+    const target: EndpointTarget = { kind: 'upstream', address: files.address, tls: anyCertificate, inspect };
+    try {
+      return await this.#add(endpoint, target, signal, files);
+    } catch (error) {
+      await files.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Sends a request to the upstream of an endpoint, past the server and its policies, and keeps the exchange.
+   * Resolves when the request is on its way, with the capture that fills. Throws an AgentError (`usage`) when the
+   * message cannot be one.
+   */
+  async replay(endpoint: AgentEndpoint, request: ReplayRequest): Promise<Capture> {
+    const { captures } = this.#options;
+    if (captures === undefined) throw new AgentError('usage', 'This agent keeps no exchanges.');
+    const { target } = endpoint;
+    if (target.kind !== 'upstream')
+      throw new AgentError('usage', 'This endpoint has no upstream to send a request to.');
+    const { sendReplay } = await import('./replay.ts');
+    return sendReplay({
+      request,
+      endpoint: endpoint.name,
+      address: target.address,
+      tls: target.tls,
+      proxyProtocol: endpoint.options.proxyProtocol ?? 0,
+      captures,
+      clock: this.#clock,
+      onExchange: (exchange) => this.emit('exchange', exchange),
+      onFinding: (finding) => this.emit('finding', finding),
+    });
   }
 
   /** Opens an endpoint whose connections are handed to `onConnection` in this process. */
-  async listen(options: EndpointOptions, onConnection: ConnectionHandler): Promise<AgentEndpoint> {
-    return this.#add({ forwardsTo: `app://${process.pid}`, ...options }, { kind: 'handler', onConnection });
+  async listen(
+    options: EndpointOptions,
+    onConnection: ConnectionHandler,
+    signal?: AbortSignal,
+  ): Promise<AgentEndpoint> {
+    return this.#add({ forwardsTo: `app://${process.pid}`, ...options }, { kind: 'handler', onConnection }, signal);
   }
 
   /**
@@ -191,15 +271,9 @@ export class Agent extends EventEmitter<AgentEvents> {
   // The session, again and again
 
   async #run(): Promise<void> {
-    if (this.#options.observeExchanges === true) {
+    if (this.#options.observeExchanges === true || this.#options.captures !== undefined) {
       const { HttpTap } = await import('./http-tap.ts');
-      this.#makeTap = (endpoint, client) =>
-        new HttpTap({
-          endpoint: endpoint.name,
-          clientIp: client,
-          clock: this.#clock,
-          onExchange: (exchange) => this.emit('exchange', exchange),
-        });
+      this.#HttpTap = HttpTap;
     }
     while (!this.#abort.signal.aborted) {
       let reason: AgentError;
@@ -235,6 +309,7 @@ export class Agent extends EventEmitter<AgentEvents> {
       connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
       callTimeoutMs: options.callTimeoutMs ?? 30_000,
       clock,
+      proxyUrl: options.proxyUrl ?? null,
       signal: this.#abort.signal,
       onVisitor: (from, incoming) => this.#onVisitor(from, incoming),
       onStopEndpoint: (from, id, message, code) => this.#onStopEndpoint(from, id, message, code),
@@ -322,7 +397,12 @@ export class Agent extends EventEmitter<AgentEvents> {
 
   // Endpoints
 
-  async #add(options: EndpointOptions, target: EndpointTarget): Promise<AgentEndpoint> {
+  async #add(
+    options: EndpointOptions,
+    target: EndpointTarget,
+    signal?: AbortSignal,
+    files?: RunningFileServer,
+  ): Promise<AgentEndpoint> {
     const wanted = wantedBind(options);
     if (this.#abort.signal.aborted) {
       const error = this.#state.kind === 'stopped' ? this.#state.error : null;
@@ -353,6 +433,9 @@ export class Agent extends EventEmitter<AgentEvents> {
         }),
       onOver: (end) => {
         this.#endpoints.delete(endpoint);
+        signal?.removeEventListener('abort', onAbort);
+        void this.#files.get(endpoint)?.close();
+        this.#files.delete(endpoint);
         if (end.error !== null)
           this.#log('error', 'tunnel closed', {
             obj: 'tunnels',
@@ -362,6 +445,10 @@ export class Agent extends EventEmitter<AgentEvents> {
         this.emit('offline', endpoint, end);
       },
     });
+    const onAbort = (): void => void endpoint.close();
+    if (signal?.aborted === true) throw new AgentError('closed', 'The endpoint was closed before it was online.');
+    signal?.addEventListener('abort', onAbort);
+    if (files !== undefined) this.#files.set(endpoint, files);
     this.#endpoints.add(endpoint);
     if (this.#session !== null) endpoint.bindTo(this.#session);
     return endpoint.ready;
@@ -407,18 +494,29 @@ export class Agent extends EventEmitter<AgentEvents> {
 
   #carry(endpoint: AgentEndpoint, incoming: IncomingStream): void {
     const { target } = endpoint;
-    if (target.kind === 'handler') {
-      target.onConnection(toConnection(incoming));
-      return;
-    }
     const startedMs = this.#clock.nowMs();
     const { client } = incoming;
-    let dialMs: number | null = null;
     this.#counters.opened();
+    endpoint.connections.opened();
     this.emit('opened', endpoint, client);
+    if (target.kind === 'handler') {
+      const connection = toConnection(incoming);
+      connection.once('close', () => {
+        const durationMs = this.#clock.nowMs() - startedMs;
+        const { bytesIn, bytesOut } = connection;
+        this.#counters.closed(durationMs, bytesIn, bytesOut);
+        endpoint.connections.closed(durationMs, bytesIn, bytesOut);
+        const info = { endpoint, client, durationMs, bytesIn, bytesOut, whole: true, failure: null, dialMs: null };
+        this.emit('closed', info);
+      });
+      target.onConnection(connection);
+      return;
+    }
+    let dialMs: number | null = null;
     const forward = new Forward({
       stream: incoming.stream,
       address: target.address,
+      tls: target.tls,
       wrapInTls: !incoming.passthroughTls,
       alpn: alpnOf(endpoint),
       timeoutMs: this.#options.dialTimeoutMs ?? 10_000,
@@ -431,13 +529,14 @@ export class Agent extends EventEmitter<AgentEvents> {
         },
         failed: (failure) => incoming.reply.failed(failure),
       },
-      tap: endpoint.isHttp && this.#makeTap !== null ? this.#makeTap(endpoint, client) : null,
+      tap: this.#tapOf(endpoint, target, client),
       corks: this.#corks,
       clock: this.#clock,
       onOver: ({ bytesIn, bytesOut, whole, failure }) => {
         this.#forwards.delete(forward);
         const durationMs = this.#clock.nowMs() - startedMs;
         this.#counters.closed(durationMs, bytesIn, bytesOut);
+        endpoint.connections.closed(durationMs, bytesIn, bytesOut);
         const info = {
           endpoint,
           client,
@@ -449,12 +548,67 @@ export class Agent extends EventEmitter<AgentEvents> {
           dialMs,
         };
         this.emit('closed', info);
+        this.#look(endpoint, info);
       },
     });
     this.#forwards.add(forward);
     incoming.take(forward);
   }
+
+  #tapOf(
+    endpoint: AgentEndpoint,
+    { inspect, address }: Extract<EndpointTarget, { kind: 'upstream' }>,
+    client: string,
+  ): StreamTap | null {
+    const { captures, observeExchanges } = this.#options;
+    // Bytes of HTTP/2 are no heads that could be read off.
+    if (this.#HttpTap === null || !endpoint.isHttp || endpoint.forwardsProto === 'http2') return null;
+    const kept = inspect ? (captures ?? null) : null;
+    if (kept === null && observeExchanges !== true) return null;
+    return new this.#HttpTap({
+      endpoint: endpoint.name,
+      clientIp: client,
+      clock: this.#clock,
+      captures: kept,
+      address,
+      skipProxyHeader: (endpoint.options.proxyProtocol ?? 0) !== 0,
+      onExchange: (exchange) => {
+        if (exchange.state !== 'open') endpoint.requests.closed(exchange.durationMs ?? 0);
+        else if (exchange.status === null) endpoint.requests.opened();
+        this.emit('exchange', exchange);
+      },
+      onFinding: (finding) => this.emit('finding', finding),
+    });
+  }
+
+  /** Finds out what is wrong with an upstream that takes connections and says nothing useful. */
+  #look(endpoint: AgentEndpoint, { bytesIn, bytesOut, whole, failure }: ConnectionInfo): void {
+    const { target, isHttp, name } = endpoint;
+    if (target.kind !== 'upstream' || !isHttp) return;
+    if (failure !== null) {
+      if (!/WRONG_VERSION_NUMBER|wrong version number|packet length too long|EPROTO/.test(failure)) return;
+      this.emit('finding', {
+        kind: 'speaks-plain',
+        endpoint: name,
+        summary: 'The upstream speaks plain HTTP on this port.',
+        fix: 'Start with http:// before the address, as in  portico http http://localhost:443',
+      });
+      return;
+    }
+    const { address } = target;
+    // A visitor who left says nothing about the upstream.
+    if (address.kind !== 'tcp' || !whole || bytesIn === 0 || bytesOut > 0) return;
+    const now = this.#clock.nowMs();
+    if (now - (this.#probed.get(endpoint) ?? Number.NEGATIVE_INFINITY) < probeEveryMs) return;
+    this.#probed.set(endpoint, now);
+    void import('./tls-probe.ts').then(async ({ speaksTls }) => {
+      if (await speaksTls(address)) this.emit('finding', speaksTlsFinding(name, address));
+    });
+  }
 }
+
+/** An upstream that answers nothing is asked for TLS that often at most. */
+const probeEveryMs = 30_000;
 
 function alpnOf(endpoint: AgentEndpoint): 'http/1.1' | 'h2' | null {
   if (!endpoint.isHttp) return null;

@@ -23,6 +23,8 @@ export interface EndpointOptions {
   readonly trafficPolicy?: string;
   readonly poolingEnabled?: boolean;
   readonly bindings?: readonly string[];
+  /** `tls`: this agent ends TLS and asks clients for certificates. */
+  readonly mutualTlsAtAgent?: boolean;
 }
 
 /** The parts of a Bind message that follow from the options (`ngrok-protocol.md` sections 8 and 9). */
@@ -48,7 +50,7 @@ export function wantedBind(options: EndpointOptions): WantedBind {
   };
   if (proto === 'tcp') return { proto, opts: { Addr: '', ...common } };
   const named = { Domain: '', Hostname: '', Subdomain: options.subdomain ?? '', ...common };
-  if (proto === 'tls') return { proto, opts: { ...named, MutualTLSAtAgent: false } };
+  if (proto === 'tls') return { proto, opts: { ...named, MutualTLSAtAgent: options.mutualTlsAtAgent ?? false } };
   return { proto, opts: { ...named, Auth: '', HostHeaderRewrite: false, LocalURLScheme: null } };
 }
 

@@ -4,12 +4,15 @@ import type { Clock } from './clock.ts';
 export interface ConnectionFigures {
   readonly total: number;
   readonly open: number;
-  /** Means that fade over 1 and 5 minutes, as the load averages of Unix. */
+  /** Means that fade over 1, 5 and 15 minutes, as the load averages of Unix. */
   readonly rate1: number;
   readonly rate5: number;
+  readonly rate15: number;
   /** Of the last connections that ended; null before the first. */
   readonly p50Ms: number | null;
   readonly p90Ms: number | null;
+  readonly p95Ms: number | null;
+  readonly p99Ms: number | null;
   readonly bytesIn: number;
   readonly bytesOut: number;
 }
@@ -26,6 +29,7 @@ export class ConnectionCounters {
   #bytesOut = 0;
   #rate1 = 0;
   #rate5 = 0;
+  #rate15 = 0;
   #inStep = 0;
   #stepEndMs: number;
   /** A ring of the latest durations. */
@@ -44,7 +48,7 @@ export class ConnectionCounters {
     this.#inStep += 1;
   }
 
-  closed(durationMs: number, bytesIn: number, bytesOut: number): void {
+  closed(durationMs: number, bytesIn = 0, bytesOut = 0): void {
     this.#open -= 1;
     this.#bytesIn += bytesIn;
     this.#bytesOut += bytesOut;
@@ -62,8 +66,11 @@ export class ConnectionCounters {
       open: this.#open,
       rate1: this.#rate1,
       rate5: this.#rate5,
+      rate15: this.#rate15,
       p50Ms: quantile(0.5),
       p90Ms: quantile(0.9),
+      p95Ms: quantile(0.95),
+      p99Ms: quantile(0.99),
       bytesIn: this.#bytesIn,
       bytesOut: this.#bytesOut,
     };
@@ -77,6 +84,7 @@ export class ConnectionCounters {
     const perSecond = this.#inStep / (stepMs / 1000);
     this.#rate1 = fade(this.#rate1, perSecond, 60_000, steps);
     this.#rate5 = fade(this.#rate5, perSecond, 300_000, steps);
+    this.#rate15 = fade(this.#rate15, perSecond, 900_000, steps);
     this.#inStep = 0;
     this.#stepEndMs += steps * stepMs;
   }

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { AgentError } from './agent-error.ts';
 import type { Clock } from './clock.ts';
@@ -12,22 +12,45 @@ export interface DialServerOptions {
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** A proxy to go through: forms of `parseProxyUrl`. */
+  readonly proxyUrl?: string | null;
 }
 
 /**
  * TCP and TLS to the server, its chain and name verified. The caller owns the socket.
  * Throws an AgentError: `unreachable`, `untrusted`, `protocol` (the port speaks no TLS) or `closed` (aborted).
  */
-export function dialServer(options: DialServerOptions): Promise<TLSSocket> {
+export async function dialServer(options: DialServerOptions): Promise<TLSSocket> {
+  const { proxyUrl = null, timeoutMs, clock, signal, url } = options;
+  if (proxyUrl === null) return dialTls(options, null);
+  const { dialThroughProxy, parseProxyUrl } = await import('./proxy-dial.ts');
+  const proxy = parseProxyUrl(proxyUrl);
+  const late = new AbortController();
+  const cancelTimeout = clock.after(timeoutMs, () => late.abort());
+  try {
+    return await dialTls(options, await dialThroughProxy(proxy, url, AbortSignal.any([signal, late.signal])));
+  } catch (error) {
+    if (signal.aborted) throw new AgentError('closed', 'The agent was closed.');
+    if (!late.signal.aborted) throw error;
+    throw new AgentError(
+      'unreachable',
+      `No answer from ${url.text} by the proxy ${proxy.text} within ${timeoutMs / 1000} s.`,
+    );
+  } finally {
+    cancelTimeout();
+  }
+}
+
+function dialTls(options: DialServerOptions, through: Socket | null): Promise<TLSSocket> {
   const { url, ca, timeoutMs, clock, signal } = options;
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
+      through?.destroy();
       reject(new AgentError('closed', 'The agent was closed.'));
       return;
     }
     const tlsOptions: ConnectionOptions = {
-      host: url.host,
-      port: url.port,
+      ...(through === null ? { host: url.host, port: url.port } : { socket: through, host: url.host }),
       minVersion: 'TLSv1.2',
       // No name is sent for an address (RFC 6066 section 3); the certificate then has to name the address.
       ...(isIP(url.host) === 0 ? { servername: url.host.replace(/\.$/, '') } : {}),
@@ -47,6 +70,7 @@ export function dialServer(options: DialServerOptions): Promise<TLSSocket> {
       // Whatever it still says is of no interest, but an error without a listener would end the process.
       socket.on('error', () => {});
       socket.destroy();
+      through?.destroy();
       reject(error);
     };
     const onAbort = (): void => fail(new AgentError('closed', 'The agent was closed.'));

@@ -2,7 +2,8 @@ import type { LookupAddress } from 'node:dns';
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Clock } from './clock.ts';
-import type { UpstreamAddress } from './upstream-address.ts';
+import { systemCas } from './system-cas.ts';
+import type { NetworkAddress } from './upstream-address.ts';
 
 /** What a dialled socket tells. Nothing is called after `onFailed` or `onClosed`. */
 export interface UpstreamEvents {
@@ -25,8 +26,19 @@ export interface DialFailure {
   readonly dialMs: number;
 }
 
+/** How the certificate of an `https://` or `tls://` upstream is taken. */
+export interface UpstreamTls {
+  /** False takes any certificate, see UpstreamAddress. */
+  readonly verify: boolean;
+  /** PEM texts of the CAs to believe; null for those of Node and of the system. */
+  readonly ca: readonly string[] | null;
+}
+
+export const anyCertificate: UpstreamTls = { verify: false, ca: null };
+
 export interface DialOptions {
-  readonly address: UpstreamAddress;
+  readonly address: NetworkAddress;
+  readonly tls: UpstreamTls;
   /** False when the bytes are TLS already (passthrough): a second layer would not be understood. */
   readonly wrapInTls: boolean;
   readonly alpn: 'http/1.1' | 'h2' | null;
@@ -45,7 +57,7 @@ export function dialUpstream(options: DialOptions, events: UpstreamEvents): Sock
   let failure: NodeJS.ErrnoException | null = null;
 
   const tls = address.kind === 'tls' && options.wrapInTls;
-  const socket = tls ? dialTls(address, options.alpn, events) : dialPlain(address, events);
+  const socket = tls ? dialTls(address, options, events) : dialPlain(address, events);
   socket.setNoDelay(true);
 
   const fail = (code: DialFailure['code'], message: string): void => {
@@ -95,7 +107,7 @@ function readInto(events: UpstreamEvents): { buffer: Buffer; callback(length: nu
   return { buffer: readBuffer, callback: (length) => events.onBytes(readBuffer.subarray(0, length)) };
 }
 
-function dialPlain(address: UpstreamAddress, events: UpstreamEvents): Socket {
+function dialPlain(address: NetworkAddress, events: UpstreamEvents): Socket {
   const onread = readInto(events);
   if (address.kind === 'unix') return connectTcp({ path: address.path, allowHalfOpen: true, onread });
   const { host, port } = address;
@@ -109,16 +121,16 @@ function dialPlain(address: UpstreamAddress, events: UpstreamEvents): Socket {
 }
 
 function dialTls(
-  address: Exclude<UpstreamAddress, { kind: 'unix' }>,
-  alpn: DialOptions['alpn'],
+  address: Exclude<NetworkAddress, { kind: 'unix' }>,
+  { alpn, tls }: DialOptions,
   events: UpstreamEvents,
 ): Socket {
   const { host, port } = address;
   const options: ConnectionOptions & { allowHalfOpen: boolean } = {
     host,
     port,
-    // Without certificate check, see UpstreamAddress.
-    rejectUnauthorized: false,
+    rejectUnauthorized: tls.verify,
+    ...(tls.verify ? { ca: [...(tls.ca ?? systemCas())] } : {}),
     allowHalfOpen: true,
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ...(alpn === null ? {} : { ALPNProtocols: [alpn] }),
@@ -151,7 +163,7 @@ function isLocalhost(host: string): boolean {
   return host.toLowerCase() === 'localhost';
 }
 
-function rememberLoopback(address: UpstreamAddress, socket: Socket): void {
+function rememberLoopback(address: NetworkAddress, socket: Socket): void {
   if (address.kind === 'unix' || !isLocalhost(address.host)) return;
   // The last one tried is the one that answered; unlike remoteAddress this costs no system call.
   const answered = socket.autoSelectFamilyAttemptedAddresses?.at(-1);
@@ -165,7 +177,7 @@ function dialCode(error: NodeJS.ErrnoException): DialFailure['code'] {
   return codes.includes('ETIMEDOUT') ? 'DIAL_TIMEOUT' : 'DIAL_FAILED';
 }
 
-function dialMessage(error: NodeJS.ErrnoException, address: UpstreamAddress): string {
+function dialMessage(error: NodeJS.ErrnoException, address: NetworkAddress): string {
   const told = allErrors(error).find((each) => each.code === 'ECONNREFUSED') ?? allErrors(error)[0] ?? error;
   return told.message === '' ? `${told.code ?? 'error'} ${address.text}` : told.message;
 }

@@ -3,8 +3,10 @@ import type { AgentSession, BindAsk } from './agent-session.ts';
 import { Backoff, defaultBackoff } from './backoff.ts';
 import type { EndpointOptions, EndpointProto, WantedBind } from './bind-request.ts';
 import type { Clock } from './clock.ts';
+import { ConnectionCounters } from './connection-counters.ts';
+import type { UpstreamTls } from './dial-upstream.ts';
 import type { ConnectionHandler } from './listener.ts';
-import type { UpstreamAddress } from './upstream-address.ts';
+import type { NetworkAddress } from './upstream-address.ts';
 
 /** Why an endpoint is over. `error` is null when it was closed on purpose. */
 export interface EndpointEnd {
@@ -14,7 +16,13 @@ export interface EndpointEnd {
 
 /** Where an endpoint's streams go. */
 export type EndpointTarget =
-  | { readonly kind: 'upstream'; readonly address: UpstreamAddress }
+  | {
+      readonly kind: 'upstream';
+      readonly address: NetworkAddress;
+      readonly tls: UpstreamTls;
+      /** Exchanges are kept for the inspector, if there is one. */
+      readonly inspect: boolean;
+    }
   | { readonly kind: 'handler'; readonly onConnection: ConnectionHandler };
 
 interface Hooks {
@@ -50,6 +58,9 @@ export class AgentEndpoint {
   readonly target: EndpointTarget;
   /** Resolves with the endpoint when it is public for the first time; rejects when it never will be. */
   readonly ready: Promise<AgentEndpoint>;
+  /** Visitors' connections, and the HTTP exchanges on them as far as they are looked at. */
+  readonly connections: ConnectionCounters;
+  readonly requests: ConnectionCounters;
   readonly #hooks: Hooks;
   readonly #settle: { resolve(endpoint: AgentEndpoint): void; reject(error: unknown): void };
   #state: State = { kind: 'waiting' };
@@ -63,6 +74,8 @@ export class AgentEndpoint {
   constructor(hooks: Hooks) {
     this.#hooks = hooks;
     this.target = hooks.target;
+    this.connections = new ConnectionCounters(hooks.clock);
+    this.requests = new ConnectionCounters(hooks.clock);
     const settle = Promise.withResolvers<AgentEndpoint>();
     this.ready = settle.promise;
     this.#settle = settle;
@@ -81,6 +94,11 @@ export class AgentEndpoint {
 
   get proto(): EndpointProto {
     return this.#memory?.proto ?? this.#hooks.wanted.proto;
+  }
+
+  /** What it was asked to be. */
+  get options(): EndpointOptions {
+    return this.#hooks.options;
   }
 
   get isHttp(): boolean {

@@ -18,6 +18,8 @@ export class VisitorConnection extends Duplex implements StreamHandler {
   #unacked = 0;
   #afterWrite: ((error?: Error | null) => void) | null = null;
   #isReset = false;
+  bytesIn = 0;
+  bytesOut = 0;
 
   constructor(incoming: IncomingStream) {
     super({ allowHalfOpen: true });
@@ -45,6 +47,7 @@ export class VisitorConnection extends Duplex implements StreamHandler {
 
   onData(bytes: Buffer): void {
     if (this.destroyed) return;
+    this.bytesIn += bytes.length;
     if (this.push(bytes)) this.#stream.ack(bytes.length);
     else this.#unacked += bytes.length;
   }
@@ -71,6 +74,7 @@ export class VisitorConnection extends Duplex implements StreamHandler {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.bytesOut += chunk.length;
     // The mux keeps the bytes until they are framed, and the caller may use its buffer again after `done`.
     if (this.#stream.write(Buffer.from(chunk))) done();
     else this.#afterWrite = done;

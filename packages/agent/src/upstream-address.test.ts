@@ -49,7 +49,7 @@ describe('an upstream address', () => {
     ['http', 'http://box:80/path', 'path'],
     ['http', 'http://u:p@box:80', 'user name'],
     ['http', 'ftp://box', 'ftp://'],
-    ['http', 'file:///srv/www', 'not supported yet'],
+    ['tcp', 'file:///srv/www', 'over HTTP only'],
     ['http', 'two words:80', 'no host name'],
     ['http', '127.1:80', 'no host name'],
     ['tcp', 'box', 'port is missing'],

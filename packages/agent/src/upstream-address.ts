@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { AgentError } from './agent-error.ts';
 
 /**
@@ -7,9 +8,18 @@ import { AgentError } from './agent-error.ts';
  * `tls` is TLS from the agent to the upstream; its certificate is not checked, as for ngrok's `https://` upstreams:
  * the upstream is on this machine or on a network that the person chose, and mostly has a self-made certificate.
  */
-export type UpstreamAddress =
+export type UpstreamAddress = NetworkAddress | FilesAddress;
+
+export type NetworkAddress =
   | { readonly kind: 'tcp' | 'tls'; readonly host: string; readonly port: number; readonly text: string }
   | { readonly kind: 'unix'; readonly path: string; readonly text: string };
+
+/** A directory that the agent serves itself: `file:///srv/site`. */
+export interface FilesAddress {
+  readonly kind: 'files';
+  readonly path: string;
+  readonly text: string;
+}
 
 export type UpstreamProto = 'http' | 'tcp' | 'tls';
 
@@ -23,7 +33,7 @@ export function parseUpstreamAddress(text: string, proto: UpstreamProto): Upstre
   if (/^unix:/i.test(trimmed)) return unixAddress(trimmed, proto);
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(trimmed)?.[1]?.toLowerCase();
   if (scheme === undefined) return bareAddress(trimmed, proto);
-  if (scheme === 'file') throw refuse(text, proto, 'serving a directory is not supported yet');
+  if (scheme === 'file') return filesAddress(trimmed, proto);
   if (!schemes[proto].includes(scheme)) {
     throw refuse(text, proto, `${scheme}:// is no upstream of this kind of endpoint`);
   }
@@ -37,7 +47,7 @@ const schemes: Record<UpstreamProto, readonly string[]> = {
 };
 
 const accepted: Record<UpstreamProto, string> = {
-  http: 'a port (3000), host:port, http://host:port, https://host or unix:/path/to.sock',
+  http: 'a port (3000), host:port, http://host:port, https://host, unix:/path/to.sock or file:///a/directory',
   tcp: 'a port (22), host:port, tcp://host:port or unix:/path/to.sock',
   tls: 'a port (443), host:port, tls://host:port or unix:/path/to.sock',
 };
@@ -49,12 +59,23 @@ function refuse(text: string, proto: UpstreamProto, reason: string): AgentError 
   );
 }
 
-function unixAddress(text: string, proto: UpstreamProto): UpstreamAddress {
+function unixAddress(text: string, proto: UpstreamProto): NetworkAddress {
   const path = text.replace(/^unix:(\/\/(?=\/))?/i, '');
   if (!path.startsWith('/')) throw refuse(text, proto, 'a socket path is absolute');
   // sun_path holds 108 bytes with its closing NUL; a longer one fails at every dial with a message that says nothing.
   if (Buffer.byteLength(path) > 107) throw refuse(text, proto, 'a socket path has at most 107 bytes');
   return { kind: 'unix', path, text: `unix:${path}` };
+}
+
+function filesAddress(text: string, proto: UpstreamProto): FilesAddress {
+  if (proto !== 'http') throw refuse(text, proto, 'a directory is served over HTTP only');
+  let path: string;
+  try {
+    path = fileURLToPath(text);
+  } catch {
+    throw refuse(text, proto, 'a directory is named by its whole path, as in file:///srv/site');
+  }
+  return { kind: 'files', path, text };
 }
 
 function bareAddress(text: string, proto: UpstreamProto): UpstreamAddress {

@@ -28,6 +28,7 @@ function exchange(
     reason,
     durationMs,
     state: 'done',
+    captureId: null,
     ...more,
   };
 }
@@ -67,7 +68,19 @@ const view: ScreenView = {
       isOnline: true,
     },
   ],
-  figures: { total: 214, open: 3, rate1: 0.71, rate5: 0.38, p50Ms: 20, p90Ms: 190, bytesIn: 0, bytesOut: 0 },
+  figures: {
+    total: 214,
+    open: 3,
+    rate1: 0.71,
+    rate5: 0.38,
+    rate15: 0.2,
+    p50Ms: 20,
+    p90Ms: 190,
+    p95Ms: 200,
+    p99Ms: 300,
+    bytesIn: 0,
+    bytesOut: 0,
+  },
   exchanges: [
     exchange('POST', '/api/checkout', 422, 'Unprocessable Entity', 47),
     exchange('GET', '/cart/live', 101, 'Switching Protocols', null, { upgrade: 'websocket', state: 'open' }),

@@ -1,0 +1,333 @@
+import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import type { Fields } from '@portico/http1';
+import type { CapturedMessage, CapturedRequest, CapturedResponse } from './captured-message.ts';
+import type { StreamMessage } from './message-reader.ts';
+
+export interface CaptureStoreOptions {
+  /** Everything together; the oldest exchanges make room for new ones. Default 50 MB. */
+  readonly maxBytes?: number;
+  /** Kept of one body. Default 1 MiB, and never more than an eighth of `maxBytes`. */
+  readonly bodyBytesMax?: number;
+}
+
+export interface CaptureEvents {
+  /** A capture began or went on. */
+  changed: [capture: Capture];
+  removed: [id: string];
+  cleared: [];
+}
+
+export const defaultCaptureBytes = 50_000_000;
+const defaultBodyBytes = 1_048_576;
+const messagesMax = 200;
+/** What an exchange costs beside its texts and bytes. */
+const overheadBytes = 1024;
+
+/** The last exchanges, heads and bodies, in memory only and never more of them than `maxBytes`. */
+export class CaptureStore extends EventEmitter<CaptureEvents> {
+  readonly maxBytes: number;
+  readonly bodyBytesMax: number;
+  /** Oldest first. */
+  readonly #captures = new Map<string, Capture>();
+  #bytes = 0;
+  #total = 0;
+
+  constructor(options: CaptureStoreOptions = {}) {
+    super();
+    this.maxBytes = options.maxBytes ?? defaultCaptureBytes;
+    this.bodyBytesMax = Math.min(options.bodyBytesMax ?? defaultBodyBytes, Math.floor(this.maxBytes / 8));
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Held now. */
+  get size(): number {
+    return this.#captures.size;
+  }
+
+  /** Since the start, those that were dropped included. */
+  get total(): number {
+    return this.#total;
+  }
+
+  begin(start: CaptureStart): Capture {
+    this.#total += 1;
+    const capture = new Capture(start, {
+      id: captureId(),
+      seq: this.#total,
+      bodyBytesMax: this.bodyBytesMax,
+      onBytes: (bytes) => this.#grow(capture, bytes),
+      onChange: () => {
+        if (this.#captures.has(capture.id)) this.emit('changed', capture);
+      },
+    });
+    this.#captures.set(capture.id, capture);
+    this.#grow(capture, overheadBytes + fieldsBytes(start.fields) + start.target.length);
+    this.emit('changed', capture);
+    return capture;
+  }
+
+  get(id: string): Capture | null {
+    return this.#captures.get(id) ?? null;
+  }
+
+  /** Newest first. */
+  list(options: { readonly limit?: number; readonly endpoint?: string } = {}): Capture[] {
+    const { limit = Number.POSITIVE_INFINITY, endpoint } = options;
+    const found: Capture[] = [];
+    for (const capture of [...this.#captures.values()].reverse()) {
+      if (found.length >= limit) break;
+      if (endpoint === undefined || capture.endpoint === endpoint) found.push(capture);
+    }
+    return found;
+  }
+
+  clear(): void {
+    this.#captures.clear();
+    this.#bytes = 0;
+    this.emit('cleared');
+  }
+
+  /** A capture that was dropped may go on growing for whoever holds it; it is no longer counted. */
+  #grow(capture: Capture, bytes: number): void {
+    if (!this.#captures.has(capture.id)) {
+      capture.forget();
+      return;
+    }
+    this.#bytes += bytes;
+    for (const oldest of this.#captures.values()) {
+      if (this.#bytes <= this.maxBytes) return;
+      this.#captures.delete(oldest.id);
+      this.#bytes -= oldest.bytes;
+      oldest.forget();
+      this.emit('removed', oldest.id);
+    }
+  }
+}
+
+export interface CaptureStart {
+  /** Name of the endpoint. */
+  readonly endpoint: string;
+  readonly clientIp: string;
+  readonly startedAt: Date;
+  readonly method: string;
+  readonly target: string;
+  readonly minor: 0 | 1;
+  readonly fields: Fields;
+  readonly upgrade: string | null;
+  /** Of the capture that this one repeats. */
+  readonly replayOf: string | null;
+}
+
+interface CaptureHooks {
+  readonly id: string;
+  readonly seq: number;
+  readonly bodyBytesMax: number;
+  onBytes(bytes: number): void;
+  onChange(): void;
+}
+
+/** One exchange: filled by the tap that sees it pass, read by the inspector at any moment. */
+export class Capture {
+  readonly id: string;
+  /** Counts up within the store. */
+  readonly seq: number;
+  readonly endpoint: string;
+  readonly clientIp: string;
+  readonly startedAt: Date;
+  readonly upgrade: string | null;
+  readonly replayOf: string | null;
+  readonly #hooks: CaptureHooks;
+  readonly #start: CaptureStart;
+  readonly #request: Body;
+  #response: {
+    readonly status: number;
+    readonly reason: string;
+    readonly minor: 0 | 1;
+    readonly fields: Fields;
+  } | null = null;
+  #responseBody: Body;
+  #messages: StreamMessage[] = [];
+  #messagesTotal = 0;
+  #durationMs: number | null = null;
+  #state: 'open' | 'done' | 'cut' = 'open';
+  #failure: string | null = null;
+  #bytes = 0;
+  #isForgotten = false;
+
+  constructor(start: CaptureStart, hooks: CaptureHooks) {
+    this.#hooks = hooks;
+    this.#start = start;
+    this.id = hooks.id;
+    this.seq = hooks.seq;
+    this.endpoint = start.endpoint;
+    this.clientIp = start.clientIp;
+    this.startedAt = start.startedAt;
+    this.upgrade = start.upgrade;
+    this.replayOf = start.replayOf;
+    this.#request = new Body(hooks.bodyBytesMax);
+    this.#responseBody = new Body(hooks.bodyBytesMax);
+    this.#bytes = overheadBytes + fieldsBytes(start.fields) + start.target.length;
+  }
+
+  get request(): CapturedRequest {
+    const { method, target, minor, fields } = this.#start;
+    return { method, target, minor, fields, ...this.#request.read() };
+  }
+
+  /** Null while none has come. */
+  get response(): CapturedResponse | null {
+    return this.#response === null ? null : { ...this.#response, ...this.#responseBody.read() };
+  }
+
+  get method(): string {
+    return this.#start.method;
+  }
+
+  get target(): string {
+    return this.#start.target;
+  }
+
+  get status(): number | null {
+    return this.#response?.status ?? null;
+  }
+
+  get responseBytes(): number {
+    return this.#responseBody.bytes;
+  }
+
+  /** Frames or events, oldest first; of many only the last. */
+  get messages(): readonly StreamMessage[] {
+    return this.#messages;
+  }
+
+  get messagesTotal(): number {
+    return this.#messagesTotal;
+  }
+
+  /** Null while it lasts. */
+  get durationMs(): number | null {
+    return this.#durationMs;
+  }
+
+  get state(): 'open' | 'done' | 'cut' {
+    return this.#state;
+  }
+
+  /** Why the upstream could not be reached; null when it could. */
+  get failure(): string | null {
+    return this.#failure;
+  }
+
+  /** What it counts for in the store. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  addRequestBody(slice: Buffer): void {
+    if (!this.#isForgotten) this.#count(this.#request.add(slice));
+  }
+
+  endRequest(trailers: Fields): void {
+    this.#request.trailers = trailers;
+    this.#count(fieldsBytes(trailers));
+  }
+
+  setResponse(head: { status: number; reason: string; minor: 0 | 1; fields: Fields }): void {
+    this.#response = head;
+    this.#count(fieldsBytes(head.fields));
+    this.#hooks.onChange();
+  }
+
+  addResponseBody(slice: Buffer): void {
+    if (!this.#isForgotten) this.#count(this.#responseBody.add(slice));
+  }
+
+  endResponse(trailers: Fields): void {
+    this.#responseBody.trailers = trailers;
+    this.#count(fieldsBytes(trailers));
+  }
+
+  addMessage(message: StreamMessage): void {
+    if (this.#isForgotten) return;
+    this.#messagesTotal += 1;
+    this.#messages.push(message);
+    let bytes = message.payload.length + 100;
+    if (this.#messages.length > messagesMax) bytes -= (this.#messages.shift()?.payload.length ?? 0) + 100;
+    this.#count(bytes);
+    this.#hooks.onChange();
+  }
+
+  fail(message: string): void {
+    this.#failure = message;
+  }
+
+  end(state: 'done' | 'cut', durationMs: number): void {
+    if (this.#state !== 'open') return;
+    this.#state = state;
+    this.#durationMs = durationMs;
+    this.#hooks.onChange();
+  }
+
+  /** Its place is needed by others: nothing more is kept. */
+  forget(): void {
+    this.#isForgotten = true;
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    this.#hooks.onBytes(bytes);
+  }
+}
+
+class Body {
+  trailers: Fields = [];
+  bytes = 0;
+  readonly #max: number;
+  #pieces: Buffer[] = [];
+  #kept = 0;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /** Copies what still fits; returns how much that was. */
+  add(slice: Buffer): number {
+    this.bytes += slice.length;
+    const length = Math.min(slice.length, this.#max - this.#kept);
+    if (length <= 0) return 0;
+    // A slice would keep the whole buffer alive that it came in.
+    const copy = Buffer.allocUnsafeSlow(length);
+    slice.copy(copy, 0, 0, length);
+    this.#pieces.push(copy);
+    this.#kept += length;
+    return length;
+  }
+
+  read(): Pick<CapturedMessage, 'body' | 'bodyBytes' | 'trailers' | 'isTruncated'> {
+    if (this.#pieces.length > 1) this.#pieces = [Buffer.concat(this.#pieces)];
+    return {
+      body: this.#pieces[0] ?? Buffer.alloc(0),
+      bodyBytes: this.bytes,
+      trailers: this.trailers,
+      isTruncated: this.#kept < this.bytes,
+    };
+  }
+}
+
+function fieldsBytes(fields: Fields): number {
+  let bytes = 0;
+  for (const text of fields) bytes += text.length + 8;
+  return bytes;
+}
+
+const letters = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+function captureId(): string {
+  let id = 'airt_';
+  for (const byte of randomBytes(27)) id += letters[byte % 62];
+  return id;
+}
