@@ -1,3 +1,4 @@
+import { ruleFault } from '@portico/api-contract/acl';
 import { collections } from '@portico/api-contract/public';
 import {
   type CredentialRow,
@@ -10,7 +11,6 @@ import {
 import { PorticoError } from '@portico/errors';
 import { newId } from '@portico/service';
 import type { FastifyInstance } from 'fastify';
-import { ruleFault } from '../../binds/acl.ts';
 import { digestOf } from '../../bootstrap/bootstrap.ts';
 import type { ApiContext } from '../../context.ts';
 import { makeToken, tokenPrefix } from '../../secrets/token.ts';
