@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { HttpTarget, RunningContestant } from './contestants/contestant.ts';
 import {
   besideBulk,
@@ -17,7 +16,7 @@ import {
 import type { LoadResult } from './load/result.ts';
 import { wrk } from './load/wrk.ts';
 import { find, memoryBytes } from './process-group.ts';
-import type { BodyPath } from './upstream.ts';
+import { type BodyPath, uploadBody } from './upstream.ts';
 
 export interface CaseContext {
   readonly seconds: number;
@@ -36,8 +35,6 @@ export interface Case {
   load(contestant: RunningContestant, context: CaseContext): (() => Promise<LoadResult>) | null;
 }
 
-const upload = randomBytes(1024 * 1024);
-
 export const cases: readonly Case[] = [
   { ...requests('1k-64', '1 KB, keep-alive, 64 connections', '/1k', 64), quick: true },
   { ...requests('1k-1', '1 KB, keep-alive, 1 connection', '/1k', 1), quick: true },
@@ -49,7 +46,7 @@ export const cases: readonly Case[] = [
   { ...requests('down', '1 MB down, 8 connections', '/1m', 8), quick: true },
   overHttp('up', '1 MB up, 8 connections', 'request', true, async (target, { seconds }) => {
     const fault = await checkUpload(target);
-    const result = await keepAlive(target, { workers: 8, seconds, path: '/up', upload });
+    const result = await keepAlive(target, { workers: 8, seconds, path: '/up', upload: uploadBody });
     return fault === null ? result : { ...result, faults: [...result.faults, fault] };
   }),
   overTcp('tcp-down', 'One TCP stream down', 'MiB', (port, { quick }) =>

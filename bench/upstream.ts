@@ -21,6 +21,9 @@ export interface Upstream {
 
 export const bodies = { '/1k': makeBody(1024), '/1m': makeBody(1024 * 1024) } as const;
 
+/** What uploads send. */
+export const uploadBody: Buffer = makeBody(1024 * 1024 + 1).subarray(1);
+
 export type BodyPath = keyof typeof bodies;
 
 /** Bytes that do not repeat with any period that a buffer could have, so that a swapped or lost piece is seen. */

@@ -22,15 +22,18 @@ interface Ready {
  *
  * @param checkout another one, to compare two states of the code in one run
  * @param nodeOptions NODE_OPTIONS of edge and agents, to profile them
+ * @param tunnels which agents to start
  */
 export function portico({
   name = 'Portico',
   checkout = ownCheckout,
   nodeOptions = '',
+  tunnels = ['http', 'https', 'tcp'],
 }: {
   name?: string;
   checkout?: string;
   nodeOptions?: string;
+  tunnels?: readonly ('http' | 'https' | 'tcp')[];
 } = {}): Contestant {
   return {
     name,
@@ -94,14 +97,15 @@ export function portico({
         return url() ?? '';
       };
       const host = `bench.${ready.baseDomain}`;
-      await open('http', ['http', `127.0.0.1:${upstream.httpPort}`, '--url', `http://${host}`]);
-      await open('https', ['http', `127.0.0.1:${upstream.httpPort}`, '--url', `https://${host}`]);
-      const tcp = await open('tcp', ['tcp', String(upstream.tcpPort)]);
+      const has = { http: tunnels.includes('http'), https: tunnels.includes('https'), tcp: tunnels.includes('tcp') };
+      if (has.http) await open('http', ['http', `127.0.0.1:${upstream.httpPort}`, '--url', `http://${host}`]);
+      if (has.https) await open('https', ['http', `127.0.0.1:${upstream.httpPort}`, '--url', `https://${host}`]);
+      const tcp = has.tcp ? await open('tcp', ['tcp', String(upstream.tcpPort)]) : null;
       const ca = readFileSync(ready.caFile, 'utf8');
       return {
-        http: { port: ready.http.port, host, ca: null },
-        https: { port: ready.https.port, host, ca },
-        tcpPort: Number(new URL(tcp).port),
+        http: has.http ? { port: ready.http.port, host, ca: null } : null,
+        https: has.https ? { port: ready.https.port, host, ca } : null,
+        tcpPort: tcp === null ? null : Number(new URL(tcp).port),
         server: () => processTree(ready.pids.edge),
         client: () => agents.flatMap((agent) => agent.pids),
         stop: async () => {
