@@ -1,6 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { databaseFault, deployMigrations, openDatabase, releaseAllLive } from '@portico/db';
+import { AddressGuard, Outgoing, type Resolver } from '@portico/outgoing';
 import { loadOrCreateMasterKey, sealer } from '@portico/pki';
 import { EmbeddedRegistry } from '@portico/registry';
 import { createLogger, type Logger } from '@portico/service';
@@ -10,6 +11,8 @@ import { bootstrap, readNodeCredential } from './bootstrap/bootstrap.ts';
 import { ChangeHub } from './changes/change-hub.ts';
 import type { ApiConfig } from './config.ts';
 import type { ApiContext } from './context.ts';
+import { Deliveries } from './deliveries/deliveries.ts';
+import { eventSinks } from './deliveries/sinks.ts';
 import { KeyStore } from './keys/key-store.ts';
 import { AccountFeeds } from './live/account-feeds.ts';
 import { LiveState } from './live/live-state.ts';
@@ -39,6 +42,8 @@ export interface RunningApi {
 export interface ApiOverrides {
   readonly log?: Logger;
   readonly now?: () => Date;
+  /** How outgoing calls find and believe their receivers. */
+  readonly outgoing?: { readonly resolver?: Resolver; readonly ca?: readonly string[] };
   /** Gives a start up that is still waiting for its database. */
   readonly signal?: AbortSignal;
 }
@@ -68,7 +73,12 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
   const changes = new ChangeHub();
   const lastUses = new LastUses({ database, log });
   const seals = new Seals(sealer(masterKey));
-  const context: ApiContext = { config, log, now, database, hasher, keys, seals, changes, lastUses };
+  const guard = new AddressGuard({ allow: config.outgoingAllow });
+  const outgoing = new Outgoing({ allow: config.outgoingAllow, timeoutMs: 10_000, ...overrides.outgoing });
+  const sinks = eventSinks(seals, { outgoing, guard, filesFolder: config.eventFilesDir, now, ...overrides.outgoing });
+  const parts = { config, log, now, database, hasher, keys, seals, changes, lastUses };
+  const context: ApiContext = { ...parts, outgoing, guard, eventSinks: sinks };
+  const deliveries = new Deliveries({ database, limits: limits.deliveries, now, log, sinkOf: sinks });
   const passwords = new Passwords(limits.passwordHash);
   const signIns = new SignIns({ config, database, now, passwords }, masterKey);
 
@@ -110,7 +120,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
     },
     () => isReady,
   );
-  const sweeper = startSweeper(context, async () => {});
+  const sweeper = startSweeper(context, () => deliveries.sweep());
   live.start();
 
   let closed: Promise<void> | null = null;
@@ -124,6 +134,8 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
       await registry.close();
       await Promise.all([closeApp(external), closeApp(internal)]);
       await sweeper.close();
+      await deliveries.close();
+      outgoing.close();
       await names.close();
       await lastUses.close();
       await database.close();
@@ -149,6 +161,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
       await releaseAllLive(database.queries, new Date(now().getTime() + limits.nameHoldMs));
     });
     isReady = true;
+    deliveries.start(config.databaseUrl);
     return {
       publicUrl: `http://127.0.0.1:${publicPort}`,
       internalUrl: `http://127.0.0.1:${internalPort}`,

@@ -6,6 +6,7 @@ import {
   type LogLevel,
   readAddress,
   readChoice,
+  readCidrs,
   readHostName,
   readInteger,
   readOptional,
@@ -13,6 +14,7 @@ import {
   readPortRange,
   readText,
 } from '@portico/service';
+import type { DeliveryLimits } from './deliveries/deliveries.ts';
 
 /** Everything the API needs to start; nothing below it reads the environment. Ports may be 0: any free one. */
 export interface ApiConfig {
@@ -36,6 +38,10 @@ export interface ApiConfig {
     /** Inclusive; null: any port. */
     readonly range: { readonly first: number; readonly last: number } | null;
   };
+  /** CIDRs of private networks that webhooks, issuers and the like may be in; such addresses are refused otherwise. */
+  readonly outgoingAllow: readonly string[];
+  /** Under it, files that events are written to. */
+  readonly eventFilesDir: string;
   readonly logLevel: LogLevel;
   readonly limits: ApiLimits;
 }
@@ -69,6 +75,8 @@ export interface ApiLimits {
   readonly signIn: { readonly accountTries: number; readonly addressTries: number; readonly windowMs: number };
   readonly sweepMs: number;
   readonly passwordHash: { readonly memoryKiB: number; readonly passes: number };
+  /** Of events on their way to destinations. */
+  readonly deliveries: DeliveryLimits;
 }
 
 const minute = 60_000;
@@ -94,6 +102,18 @@ export const defaultLimits: ApiLimits = {
   signIn: { accountTries: 5, addressTries: 20, windowMs: minute },
   sweepMs: minute,
   passwordHash: { memoryKiB: 65_536, passes: 3 },
+  deliveries: {
+    sendersMax: 8,
+    pollMs: 5_000,
+    retryMs: 1_000,
+    retryMaxMs: 5 * minute,
+    refusalsMax: 5,
+    lifeMs: day,
+    turnMs: 20_000,
+    waitingMax: 100_000,
+    deadMax: 1_000,
+    deadLifeMs: 7 * day,
+  },
 };
 
 /** @param checkout folder that relative paths are of. Throws ConfigError naming the variable, the value and what is accepted. */
@@ -129,6 +149,8 @@ export function readConfig(env: Environment, checkout: string, version: string):
       host: readHostName(env, 'PORTICO_TCP_HOST', baseDomain.endsWith('.localhost') ? 'localhost' : baseDomain),
       range: readPortRange(env, 'PORTICO_TCP_PORTS', { first: 20_000, last: 20_999 }),
     },
+    outgoingAllow: readCidrs(env, 'PORTICO_OUTGOING_ALLOW'),
+    eventFilesDir: resolve(checkout, readText(env, 'PORTICO_EVENT_FILES_DIR', join(dataDir, 'events'))),
     logLevel: readChoice<LogLevel>(env, 'PORTICO_LOG_LEVEL', 'info', ['debug', 'info', 'warn', 'error', 'silent']),
     limits: {
       ...defaultLimits,

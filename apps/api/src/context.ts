@@ -1,7 +1,9 @@
 import type { Database } from '@portico/db';
+import type { AddressGuard, Outgoing } from '@portico/outgoing';
 import type { Logger } from '@portico/service';
 import type { ChangeHub } from './changes/change-hub.ts';
 import type { ApiConfig } from './config.ts';
+import type { EventSinks } from './deliveries/sinks.ts';
 import type { KeyStore } from './keys/key-store.ts';
 import type { LastUses } from './secrets/last-uses.ts';
 import type { Seals } from './secrets/seals.ts';
@@ -19,4 +21,8 @@ export interface ApiContext {
   readonly seals: Seals;
   readonly changes: ChangeHub;
   readonly lastUses: LastUses;
+  /** The one way to addresses that others named (T5). */
+  readonly outgoing: Outgoing;
+  readonly guard: AddressGuard;
+  readonly eventSinks: EventSinks;
 }

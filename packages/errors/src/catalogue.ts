@@ -340,6 +340,7 @@ export const catalogue = {
     notForVisitors,
     'An event subscription still uses this destination. Take it out there first.',
   ),
+  5113: entry(400, 'caller', 'Test event not delivered', notForVisitors, 'The test event did not arrive: {reason}.'),
   7008: entry(
     400,
     'caller',

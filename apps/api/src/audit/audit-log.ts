@@ -1,5 +1,5 @@
 import type { AuditedObject } from '@portico/api-contract/public';
-import { addAuditEvent, type NewAuditEvent, type Queries } from '@portico/db';
+import { addAuditEvent, type NewAuditEvent, type Queries, queueEvents } from '@portico/db';
 import { newId } from '@portico/service';
 import { z } from 'zod';
 
@@ -25,8 +25,8 @@ export interface AuditedChange {
 const shown = z.record(z.string(), z.json());
 
 /**
- * The one place that writes the log of changes. Call it in the transaction that makes the change: neither is ever
- * there without the other.
+ * The one place that writes the log of changes, and queues them for the destinations that want them. Call it in the
+ * transaction that makes the change: none of the three is ever there without the others.
  */
 export async function recordChange(tx: Queries, actor: Actor, change: AuditedChange, at: Date): Promise<void> {
   const event: NewAuditEvent = {
@@ -42,6 +42,22 @@ export async function recordChange(tx: Queries, actor: Actor, change: AuditedCha
     after: asShown(change.after),
   };
   await addAuditEvent(tx, actor.accountId, event);
+  await queueEvents(
+    tx,
+    [{ ...event, accountId: actor.accountId, object: eventObject(event), principal: principalOf(actor) }],
+    at,
+  );
+}
+
+/** The resource as it is now; as it was when it is gone. */
+function eventObject({ objectId, before, after }: NewAuditEvent): NonNullable<NewAuditEvent['before']> {
+  return after ?? before ?? { id: objectId };
+}
+
+function principalOf({ actorId, credentialId }: Actor): NonNullable<NewAuditEvent['before']> {
+  const isKey = credentialId.startsWith('ak_');
+  const principal = { id: actorId ?? credentialId, subject: actorId ?? credentialId };
+  return { ...principal, source: isKey ? 'API' : 'Dashboard', ...(isKey ? { credential: { id: credentialId } } : {}) };
 }
 
 function asShown(value: unknown): NewAuditEvent['before'] {

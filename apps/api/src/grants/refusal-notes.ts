@@ -1,7 +1,8 @@
-import { addEvents, type CredentialWithAccount, type LifecycleEventRow } from '@portico/db';
+import { addEvents, type CredentialWithAccount, type LifecycleEventRow, queueEvents } from '@portico/db';
 import { type PorticoError, shortened } from '@portico/errors';
 import { newId } from '@portico/service';
 import type { ApiContext } from '../context.ts';
+import { lifecycleObject } from '../deliveries/lifecycle-object.ts';
 
 const everyMs = 60_000;
 const notedMax = 10_000;
@@ -51,7 +52,10 @@ export class RefusalNotes {
       object,
     };
     try {
-      await addEvents(this.#context.database.queries, [event]);
+      await this.#context.database.transaction(async (tx) => {
+        await addEvents(tx, [event]);
+        await queueEvents(tx, [{ ...event, object: lifecycleObject(object), principal: null }], at);
+      });
       this.#onEvent(event);
     } catch (failure) {
       this.#context.log.debug({ err: failure }, 'a refusal was not written down');

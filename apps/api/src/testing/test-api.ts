@@ -8,7 +8,7 @@ import { loadOrCreateMasterKey } from '@portico/pki';
 import type { TestDatabase } from '@portico/postgres';
 import { RemoteRegistry } from '@portico/registry';
 import { createLogger, newId } from '@portico/service';
-import { type RunningApi, startApi } from '../api.ts';
+import { type ApiOverrides, type RunningApi, startApi } from '../api.ts';
 import { digestOf, type FirstAccount, firstAccountFile } from '../bootstrap/bootstrap.ts';
 import { type ApiConfig, type ApiLimits, defaultLimits } from '../config.ts';
 import { makeToken, TokenHasher, tokenPrefix } from '../secrets/token.ts';
@@ -41,18 +41,25 @@ export class TestApi {
   readonly #hasher: TokenHasher;
   readonly #clock: { now: Date };
   readonly #registries: RemoteRegistry[] = [];
+  readonly #overrides: ApiOverrides;
   #api: RunningApi;
 
   static async start(
-    options: { limits?: Partial<ApiLimits>; config?: Partial<ApiConfig>; databaseUrl?: (url: string) => string } = {},
+    options: {
+      limits?: Partial<ApiLimits>;
+      config?: Partial<ApiConfig>;
+      databaseUrl?: (url: string) => string;
+      outgoing?: ApiOverrides['outgoing'];
+    } = {},
   ): Promise<TestApi> {
     const testDatabase = await createMigratedDatabase();
     const folder = await mkdtemp(join(tmpdir(), 'portico-api-'));
     const config = testConfig(folder, testDatabase.url, options);
     const clock = { now: new Date() };
     const started = { ...config, databaseUrl: options.databaseUrl?.(testDatabase.url) ?? testDatabase.url };
-    const api = await startApi(started, { log: silent, now: () => clock.now });
-    const test = new TestApi(started, folder, testDatabase, clock, api, {
+    const overrides = { log: silent, ...(options.outgoing === undefined ? {} : { outgoing: options.outgoing }) };
+    const api = await startApi(started, { ...overrides, now: () => clock.now });
+    const test = new TestApi(started, folder, testDatabase, clock, api, overrides, {
       first: firstAccountFile.parse(JSON.parse(await readFile(join(folder, 'first-account.json'), 'utf8'))),
       edge: (await readFile(join(folder, 'node-edge.credential'), 'utf8')).trim(),
       dashboard: (await readFile(join(folder, 'node-dashboard.credential'), 'utf8')).trim(),
@@ -67,6 +74,7 @@ export class TestApi {
     testDatabase: TestDatabase,
     clock: { now: Date },
     api: RunningApi,
+    overrides: ApiOverrides,
     secrets: { first: FirstAccount; edge: string; dashboard: string; masterKey: Uint8Array },
   ) {
     this.config = config;
@@ -74,6 +82,7 @@ export class TestApi {
     this.#testDatabase = testDatabase;
     this.#clock = clock;
     this.#api = api;
+    this.#overrides = overrides;
     this.database = openDatabase({ url: testDatabase.url, poolSize: 3 });
     this.#hasher = new TokenHasher(secrets.masterKey);
     this.first = secrets.first;
@@ -104,7 +113,7 @@ export class TestApi {
     await this.#api.close();
     this.#api = await startApi(
       { ...this.config, publicPort, internalPort },
-      { log: silent, now: () => this.#clock.now },
+      { ...this.#overrides, now: () => this.#clock.now },
     );
   }
 
@@ -211,6 +220,8 @@ export function testConfig(
     connectAddress: 'localhost:4443',
     certificateNames: { dns: [], ips: [] },
     tcp: { host: 'localhost', range: { first: 20_000, last: 20_999 } },
+    outgoingAllow: [],
+    eventFilesDir: join(folder, 'events'),
     logLevel: 'silent',
     ...options.config,
     // The cost of a password is not what these tests are about.

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { common, description, metadata, ref, repeatedId, wantedId } from './common.ts';
+import { common, description, metadata, ref, repeatedId, time, wantedId } from './common.ts';
 
 const text = z.string().max(2048);
 const arn = z.string().regex(/^arn:[\w:/.*-]{1,1024}$/, 'not an ARN');
@@ -73,8 +73,42 @@ export const eventDestinationUpdate = z.strictObject({
   format: format.nullish(),
   target: eventTarget.nullish(),
 });
-export const eventDestination = z.object({ ...common, format: z.string(), target: z.record(z.string(), z.json()) });
+export const eventDestination = z.object({
+  ...common,
+  format: z.string(),
+  target: z.record(z.string(), z.json()),
+  /** How sending goes. Not of the original API. */
+  delivery_status: z.object({
+    state: z.enum(['active', 'failing', 'paused']),
+    delivered: z.number(),
+    /** Refused by the receiver, too old, or too many. */
+    given_up: z.number(),
+    last_delivered_at: time.nullable(),
+    last_error: z.string().nullable(),
+    last_error_at: time.nullable(),
+    /** While it fails: when it is tried again. */
+    next_attempt_at: time.nullable(),
+  }),
+});
 export type EventDestinationResource = z.infer<typeof eventDestination>;
+
+/** The queue of one destination; of what was given up the newest 100. */
+export const eventDeliveries = z.object({
+  pending: z.int(),
+  given_up: z.int(),
+  given_up_events: z.array(
+    z.object({
+      event_id: z.string(),
+      event_type: z.string(),
+      event_timestamp: time,
+      attempts: z.int(),
+      error: z.string(),
+      given_up_at: time,
+    }),
+  ),
+  uri: z.string(),
+});
+export type EventDeliveriesResource = z.infer<typeof eventDeliveries>;
 
 const audited = [
   'api_key',
@@ -83,6 +117,7 @@ const audited = [
   'tcp_address',
   'tls_certificate',
   'certificate_authority',
+  'endpoint',
   'ip_policy',
   'ip_policy_rule',
   'ip_restriction',

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { type Collection, collections } from './collection.ts';
-import { eventSource, eventSourceCreate, eventSourceList, eventSourceUpdate } from './events.ts';
+import { eventDeliveries, eventSource, eventSourceCreate, eventSourceList, eventSourceUpdate } from './events.ts';
 import { usage } from './records.ts';
 
 export type Verb = 'list' | 'get' | 'create' | 'update' | 'delete' | (string & {});
@@ -57,6 +57,15 @@ export const publicRoutes: readonly PublicRoute[] = [
     path: '/vaults/{id}/secrets',
     query: pageQuery,
     answer: { kind: 'list', schema: collections.vaultSecrets.schema, key: 'secrets' },
+  },
+  actionOn(collections.eventDestinations, 'send_test_event', 'Sends one event now, and says whether it arrived.'),
+  actionOn(collections.eventDestinations, 'pause', 'Sends nothing until it is resumed; events wait.'),
+  actionOn(collections.eventDestinations, 'resume', 'Goes on sending at once.'),
+  actionOn(collections.eventDestinations, 'retry', 'Sends again what was given up.'),
+  {
+    ...routeOf(collections.eventDestinations, 'get-deliveries', 'Shows what waits and what was given up.'),
+    path: '/event_destinations/{id}/deliveries',
+    answer: { kind: 'object', schema: eventDeliveries },
   },
   source('POST', '', 'create-source', 'Adds a kind of event.', eventSourceCreate, eventSource),
   source('GET', '', 'list-sources', 'Lists the kinds of events.', null, eventSourceList),

@@ -25,7 +25,7 @@ export function createEventDestination(
   accountId: string,
   fields: NewEventDestination,
 ): Promise<EventDestinationRow> {
-  return db.eventDestination.create({ data: { ...fields, accountId } });
+  return db.eventDestination.create({ data: { ...fields, nextAttemptAt: fields.createdAt, accountId } });
 }
 
 export async function listEventDestinations(

@@ -16,11 +16,12 @@ import {
   reconcileRequest,
   usageRequest,
 } from '@portico/api-contract/internal';
-import { addEvents, findReservations, type LifecycleEventRow, receiveBatch } from '@portico/db';
+import { addEvents, findReservations, type LifecycleEventRow, queueEvents, receiveBatch } from '@portico/db';
 import { type EmbeddedRegistry, handleRegistryRequest, writeRegistryWatch } from '@portico/registry';
 import type { FastifyInstance } from 'fastify';
 import { authorizeBind } from '../../binds/authorize-bind.ts';
 import type { ApiContext } from '../../context.ts';
+import { lifecycleObject } from '../../deliveries/lifecycle-object.ts';
 import { authorizeSession } from '../../grants/authorize-session.ts';
 import { reconcileGrants } from '../../grants/reconcile-grants.ts';
 import { RefusalNotes } from '../../grants/refusal-notes.ts';
@@ -102,6 +103,7 @@ export function edgeRoutes(app: FastifyInstance, context: ApiContext, services: 
     const isNew = await database.transaction(async (tx) => {
       if (!(await receiveBatch(tx, { ...batch, kind: 'events' }))) return false;
       await addEvents(tx, events);
+      await queueEvents(tx, deliverable(events), now());
       return true;
     });
     if (isNew) services.onEvents(events);
@@ -152,4 +154,11 @@ export function edgeRoutes(app: FastifyInstance, context: ApiContext, services: 
       reply.raw.destroy();
     });
   });
+}
+
+/** What happened to somebody, as receivers of events get it. */
+function deliverable(events: readonly (Omit<LifecycleEventRow, 'object'> & { object: Record<string, unknown> })[]) {
+  return events.flatMap(({ accountId, object, ...event }) =>
+    accountId === null ? [] : [{ ...event, accountId, object: lifecycleObject(object), principal: null }],
+  );
 }

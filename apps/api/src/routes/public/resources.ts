@@ -248,7 +248,21 @@ export class Resources {
 
   /** @param target without its secrets. */
   eventDestination(row: EventDestinationRow, target: EventDestinationResource['target']): EventDestinationResource {
-    return { ...this.#common('event_destinations', row), format: row.format, target };
+    const failing = row.failures > 0;
+    return {
+      ...this.#common('event_destinations', row),
+      format: row.format,
+      target,
+      delivery_status: {
+        state: row.pausedAt !== null ? 'paused' : failing ? 'failing' : 'active',
+        delivered: Number(row.delivered),
+        given_up: Number(row.givenUp),
+        last_delivered_at: row.lastDeliveredAt?.toISOString() ?? null,
+        last_error: row.lastError,
+        last_error_at: row.lastErrorAt?.toISOString() ?? null,
+        next_attempt_at: failing && row.pausedAt === null ? row.nextAttemptAt.toISOString() : null,
+      },
+    };
   }
 
   eventSubscription(row: EventSubscriptionRow): EventSubscriptionResource {

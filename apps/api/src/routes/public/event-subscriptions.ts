@@ -1,33 +1,18 @@
+import { collections, eventSourceCreate, eventSourceTypes, eventSourceUpdate } from '@portico/api-contract/public';
 import {
-  collections,
-  type EventTarget,
-  eventSourceCreate,
-  eventSourceTypes,
-  eventSourceUpdate,
-  eventTarget,
-  secretTargetFields,
-} from '@portico/api-contract/public';
-import {
-  createEventDestination,
   createEventSource,
   createEventSubscription,
-  deleteEventDestination,
   deleteEventSource,
   deleteEventSubscription,
-  type EventDestinationRow,
   type EventSubscriptionRow,
-  findEventDestination,
   findEventSubscription,
   knownEventDestinations,
-  listEventDestinations,
   listEventSubscriptions,
-  updateEventDestination,
   updateEventSubscription,
 } from '@portico/db';
 import { PorticoError } from '@portico/errors';
 import { newId } from '@portico/service';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { z } from 'zod';
 import { recordChange } from '../../audit/audit-log.ts';
 import type { ApiContext } from '../../context.ts';
 import { readBody } from '../../plugins/json-input.ts';
@@ -36,43 +21,9 @@ import { callerOf, notFound, resourcesFor, sendDone } from './conventions.ts';
 
 type BySource = { Params: { id: string; type: string } };
 
-/** `/event_destinations`, `/event_subscriptions` and their sources. */
-export function eventRoutes(app: FastifyInstance, context: ApiContext): void {
-  const { seals, config, database } = context;
-  const targetOf = (row: EventDestinationRow) =>
-    withoutSecrets(eventTarget.parse(JSON.parse(seals.open('event_destination', row.id, row.sealedTarget))));
-
-  collectionRoutes(app, context, collections.eventDestinations, {
-    audited: 'event_destination',
-    shape: (resources, row: EventDestinationRow) => resources.eventDestination(row, targetOf(row)),
-    list: ({ queries, caller }, page) => listEventDestinations(queries, caller.accountId, page),
-    find: ({ queries, caller }, id) => findEventDestination(queries, caller.accountId, id),
-    create: async ({ queries, caller, at }, body) => {
-      checkTarget(body.target);
-      const id = newId('ed', at.getTime());
-      const row = await createEventDestination(queries, caller.accountId, {
-        id,
-        format: body.format ?? 'json',
-        sealedTarget: seals.seal('event_destination', id, JSON.stringify(body.target)),
-        description: body.description ?? '',
-        metadata: body.metadata ?? '',
-        createdAt: at,
-      });
-      return { row };
-    },
-    update: ({ queries, caller }, id, { format, target, description, metadata }) => {
-      if (target) checkTarget(target);
-      return updateEventDestination(queries, caller.accountId, id, {
-        format: format ?? undefined,
-        sealedTarget: target ? seals.seal('event_destination', id, JSON.stringify(target)) : undefined,
-        description: description ?? undefined,
-        metadata: metadata ?? undefined,
-      });
-    },
-    remove: ({ queries, caller }, id) => deleteEventDestination(queries, caller.accountId, id),
-    faults: { referenced: () => new PorticoError(5112) },
-  });
-
+/** `/event_subscriptions` and their sources. */
+export function eventSubscriptionRoutes(app: FastifyInstance, context: ApiContext): void {
+  const { config, database } = context;
   collectionRoutes(app, context, collections.eventSubscriptions, {
     audited: 'event_subscription',
     shape: (resources, row: EventSubscriptionRow) => resources.eventSubscription(row),
@@ -188,24 +139,4 @@ async function checkDestinations({ queries, caller }: Call, wanted: readonly str
   const missing = ids.find((id) => !known.includes(id));
   if (missing === undefined) return ids;
   throw new PorticoError(215, { field: 'destination_ids', reason: `there is no event destination ${missing}` });
-}
-
-function checkTarget(target: EventTarget): void {
-  const kinds = Object.values(target).filter((part) => part !== null && part !== undefined);
-  if (kinds.length !== 1)
-    throw new PorticoError(215, { field: 'target', reason: 'exactly one kind of target is wanted' });
-}
-
-const shown = z.record(z.string(), z.json());
-
-/** All kinds of target, those that are not used as null; a secret is "". */
-function withoutSecrets(target: EventTarget): z.infer<typeof shown> {
-  const text = JSON.stringify(target, (name, value: unknown) => {
-    if (name === 'headers' && typeof value === 'object' && value !== null) {
-      return Object.fromEntries(Object.keys(value).map((field) => [field, '']));
-    }
-    return secretTargetFields.has(name) && typeof value === 'string' ? '' : value;
-  });
-  const unused = Object.fromEntries(Object.keys(eventTarget.shape).map((name) => [name, null]));
-  return { ...unused, ...shown.parse(JSON.parse(text)) };
 }
