@@ -155,7 +155,8 @@ class Http2UpstreamExchange implements UpstreamExchange {
   #interims = 0;
   #answered = false;
   #trailers: Fields = [];
-  #sentTrailers: Fields = [];
+  /** To send behind the request body; null until it has ended. */
+  #ownTrailers: Fields | null = null;
   #closed = false;
 
   constructor(options: {
@@ -179,12 +180,12 @@ class Http2UpstreamExchange implements UpstreamExchange {
     const { stream } = options;
     stream.on('headers', (_headers, _flags, raw: string[]) => this.#guarded(() => this.#onInterim(raw)));
     stream.on('response', (_headers, flags, raw: string[]) => this.#guarded(() => this.#onHead(raw, flags)));
-    stream.on('data', (chunk: Buffer) => this.#guarded(() => this.#onData(chunk)));
     stream.on('trailers', (_headers, _flags, raw: string[]) => this.#guarded(() => this.#onTrailers(raw)));
-    stream.on('end', () => this.#guarded(() => this.#onEnd()));
     stream.on('drain', () => this.#guarded(() => this.#handler?.onUpstreamWritable()));
     stream.on('wantTrailers', () => {
-      if (!stream.destroyed) stream.sendTrailers(http2HeaderObject(toHttp2Trailers(this.#sentTrailers)));
+      // Closing a stream asks for them too: a request that is given up must not look as if it had ended.
+      const trailers = this.#ownTrailers;
+      if (trailers !== null && !stream.destroyed) stream.sendTrailers(http2HeaderObject(toHttp2Trailers(trailers)));
     });
     // 'close' follows with the code.
     stream.on('error', () => {});
@@ -198,7 +199,7 @@ class Http2UpstreamExchange implements UpstreamExchange {
   }
 
   endBody(trailers: Fields): void {
-    this.#sentTrailers = trailers;
+    this.#ownTrailers = trailers;
     if (!this.#stream.destroyed && this.#stream.writable) this.#stream.end();
   }
 
@@ -248,6 +249,9 @@ class Http2UpstreamExchange implements UpstreamExchange {
     this.#answered = true;
     this.#length = new DataLength(answer.head.body);
     this.#handler?.onHead(answer.head);
+    // Only now: node tells of the head a tick late, and would tell of bytes before it.
+    this.#stream.on('data', (chunk: Buffer) => this.#guarded(() => this.#onData(chunk)));
+    this.#stream.on('end', () => this.#guarded(() => this.#onEnd()));
   }
 
   #onData(chunk: Buffer): void {

@@ -11,6 +11,7 @@ import {
   DataLength,
   fromHttp2Headers,
   fromHttp2Trailers,
+  getField,
   http2HeaderObject,
   toHttp2Headers,
   toHttp2Trailers,
@@ -272,7 +273,9 @@ class Http2Exchange implements Exchange {
 
   head(response: ResponseHead, own: Fields = []): void {
     if (!this.#isOpen() || this.#answered) return;
-    this.#bodyless = response.body.kind === 'none' || response.status === 205;
+    // Without a body the head itself ends the stream: so gRPC tells an answer that is its trailers alone.
+    const isEmpty = response.body.kind === 'length' && response.body.bytes === 0;
+    this.#bodyless = isEmpty || response.body.kind === 'none' || response.status === 205;
     const list = toHttp2Headers(response);
     for (let i = 0; i < own.length; i += 2) list.push((own[i] ?? '').toLowerCase(), own[i + 1] ?? '');
     // Only a chunked answer can have trailers; without them the last DATA carries END_STREAM.
@@ -302,7 +305,11 @@ class Http2Exchange implements Exchange {
   }
 
   cut(): void {
-    this.#reset(NGHTTP2_INTERNAL_ERROR);
+    if (this.#over) return;
+    this.#over = true;
+    this.#handler = null;
+    // Not `close`, which ends an answer of known length first. The reset says INTERNAL_ERROR.
+    this.#stream.destroy(new Error('the answer is not whole'));
   }
 
   takeOver(): null {
@@ -406,8 +413,14 @@ class Http2Exchange implements Exchange {
   }
 
   #bodyIsLate(nowMs: number, limits: VisitorLimits): boolean {
-    return this.served && !this.#requestEnded && !this.#paused && nowMs - this.#lastBodyMs >= limits.requestBodyGapMs;
+    // A gRPC call may be silent for as long as an upgraded connection.
+    const gapMs = isGrpc(this.request.fields) ? limits.upgradedIdleMs : limits.requestBodyGapMs;
+    return this.served && !this.#requestEnded && !this.#paused && nowMs - this.#lastBodyMs >= gapMs;
   }
+}
+
+function isGrpc(fields: Fields): boolean {
+  return getField(fields, 'content-type')?.startsWith('application/grpc') === true;
 }
 
 /** So many at once, and so many a second. */

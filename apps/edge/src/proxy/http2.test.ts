@@ -105,8 +105,12 @@ describe('an HTTP/2 visitor', () => {
     expect(none.headers['x-framing']).toBe('0 undefined');
   });
 
-  it('sees a cut answer as a reset stream, not as an end', async () => {
+  it.each([
+    ['of unknown length', {}],
+    ['of known length', { 'content-length': '9' }],
+  ])('sees a cut answer %s as a reset stream, not as an end', async (_kind, headers) => {
     const { session } = await setUp((_req, res) => {
+      res.writeHead(200, headers);
       res.write('some');
       setTimeout(() => res.destroy(), 20);
     });

@@ -118,8 +118,10 @@ export function testEndpoint(options: {
   members: Member[];
   accountId?: string;
   forwardsTo?: string;
+  forwardsProto?: 'http1' | 'http2';
 }): Endpoint {
-  const { proto, host = '', port = 0, members, accountId = 'ac_1', forwardsTo = 'localhost:3000' } = options;
+  const { proto, host = '', port = 0, members, accountId = 'ac_1' } = options;
+  const { forwardsTo = 'localhost:3000', forwardsProto = 'http1' } = options;
   let next = 0;
   return {
     id: `ep_${host}${port}` as EndpointId,
@@ -139,7 +141,7 @@ export function testEndpoint(options: {
       },
     },
     counters: createCounters(),
-    forwardsProto: 'http1',
+    forwardsProto,
     proxyProtocol: 0,
     forwardsTo,
     policy: null,
