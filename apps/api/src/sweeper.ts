@@ -7,6 +7,7 @@ import {
   deleteOldThrottles,
   deleteReceiptsBefore,
   deleteUsageDaysBefore,
+  forgetGoneBefore,
   rollUpUsage,
 } from '@portico/db';
 import type { ApiContext } from './context.ts';
@@ -17,6 +18,8 @@ const receiptDays = 2;
 const eventDays = 30;
 /** As long as the database refuses to remove them, and a day for clocks that differ. */
 const auditDays = 366;
+/** How long an edge may be away and still learn what was removed meanwhile. */
+const goneDays = 14;
 const usageMinuteDays = 2;
 const usageHourDays = 60;
 const usageDays = 800;
@@ -36,6 +39,7 @@ export function startSweeper(context: ApiContext, afterwards: () => Promise<void
       await deleteReceiptsBefore(database.queries, before(receiptDays * DAY_MS));
       await deleteEventsBefore(database.queries, before(eventDays * DAY_MS));
       await deleteAuditEventsBefore(database.queries, before(auditDays * DAY_MS));
+      await database.transaction((tx) => forgetGoneBefore(tx, before(goneDays * DAY_MS)));
       await rollUp(database, before);
       await deleteExpiredSessions(database.queries, at, before(config.limits.sessionIdleMs));
       await deleteOldThrottles(database.queries, before(DAY_MS));

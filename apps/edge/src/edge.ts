@@ -4,6 +4,8 @@ import { PorticoError } from '@portico/errors';
 import { RemoteRegistry } from '@portico/registry';
 import { addToBlockList, createLogger, type Logger, newId } from '@portico/service';
 import type { EdgeConfig } from './config.ts';
+import { AccountSettings } from './control/account-settings.ts';
+import { CloudFeed } from './control/cloud-feed.ts';
 import { ConnectCertificateKeeper } from './control/connect-certificate.ts';
 import { ControlLink } from './control/control-link.ts';
 import { EventsReporter } from './control/events-reporter.ts';
@@ -12,7 +14,9 @@ import { IssuingCa } from './control/issuing-ca.ts';
 import { IssuingStore } from './control/issuing-store.ts';
 import { LiveState } from './control/live-state.ts';
 import { UsageReporter } from './control/usage-reporter.ts';
+import { CloudEndpoints } from './endpoint/cloud-endpoints.ts';
 import type { Endpoint } from './endpoint/endpoint.ts';
+import { InternalEndpoints } from './endpoint/internal-endpoints.ts';
 import { Admission } from './listener/admission.ts';
 import { CertificateStore } from './listener/certificate-store.ts';
 import { HttpListener, rootCertificateAnswer } from './listener/http-listener.ts';
@@ -24,6 +28,8 @@ import { DescriptorWatch } from './observe/descriptor-watch.ts';
 import { MemoryRelief } from './observe/memory-relief.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Watchdog } from './observe/watchdog.ts';
+import { ForwardInternal } from './policy/forward-internal.ts';
+import { Policies } from './policy/policies.ts';
 import { ErrorAnswers } from './proxy/error-response.ts';
 import { HttpProxy } from './proxy/http-proxy.ts';
 import { PlatformProxy } from './proxy/platform-proxy.ts';
@@ -33,6 +39,7 @@ import { IdleStreams } from './proxy/visitor-streams.ts';
 import { Router } from './router/router.ts';
 import { AgentConnection, type AgentSide } from './session/agent-connection.ts';
 import { AgentListener } from './session/agent-listener.ts';
+import type { AgentSession } from './session/agent-session.ts';
 import { AgentTokens } from './session/agent-tokens.ts';
 import { Bindings } from './session/bindings.ts';
 import { FailureLimiter, loopbackAddresses } from './session/failure-limiter.ts';
@@ -111,6 +118,16 @@ export async function startEdge(
   const keys = new KeyRing();
   const tokens = new AgentTokens({ keys, now });
   const sessions = new SessionTable();
+  const settings: AccountSettings = new AccountSettings({
+    client,
+    nodeId,
+    log: part('accounts'),
+    onChanged: (accountId) => {
+      cloud.accountChanged(accountId);
+      for (const session of sessions.ofAccount(accountId)) endWhereRefused(session, settings, bindings);
+    },
+    isUsed: (accountId) => cloud.has(accountId) || sessions.ofAccount(accountId).length > 0,
+  });
   const grants = new Grants({
     client,
     nodeId,
@@ -127,9 +144,11 @@ export async function startEdge(
       for (const session of sessions.ofCredential(grant.credentialId)) session.grant = grant;
       void bindings.recheck((_endpoint, session) => session.grant.credentialId === grant.credentialId);
     },
+    settings,
   });
   // The visitor side.
   const router = new Router();
+  const internal = new InternalEndpoints();
   const trusted = new BlockList();
   for (const range of config.trustedProxies) addToBlockList(trusted, range);
   const visitorLimits = config.visitorLimits;
@@ -171,9 +190,19 @@ export async function startEdge(
     log: part('certificates'),
   });
   let rootPem: string | null = null;
+  const policies = new Policies({
+    serverRegion: config.region,
+    data: {
+      ipPolicy: (accountId, id) => settings.ipPolicy(accountId, id),
+      secret: (accountId, vault, name) => settings.secret(accountId, vault, name),
+      ipFacts: () => null,
+    },
+    asyncActions: { 'forward-internal': new ForwardInternal(internal) },
+  });
   const proxy = new HttpProxy({
     routes: router,
     errors,
+    admits: (accountId, address) => settings.admits(accountId, address),
     limits: visitorLimits,
     sweep,
     mayCoalesce: (serverName, hostname) =>
@@ -181,7 +210,12 @@ export async function startEdge(
     refusal,
     ownAnswers: rootCertificateAnswer(() => rootPem),
   });
-  const tcpProxy = new TcpProxy({ sweep, limits: visitorLimits, refusal });
+  const tcpProxy = new TcpProxy({
+    admits: (accountId, address) => settings.admits(accountId, address),
+    sweep,
+    limits: visitorLimits,
+    refusal,
+  });
   const tcp = new TcpListeners({
     tcpProxy,
     admission,
@@ -190,6 +224,21 @@ export async function startEdge(
     range: config.tcp.range,
     address: config.bindAddress,
   });
+  const cloud = new CloudEndpoints({
+    accounts: settings,
+    policies,
+    router,
+    internal,
+    tcp,
+    names: { tcpHost: config.tcp.host, ports: () => shownPorts(config, ports) },
+    log: part('cloud-endpoints'),
+    onOnline: (endpoint) => warmCertificate(endpoint),
+    onFirstUse: (endpoint) => usage.track(endpoint),
+    onGone: (endpoint) => usage.untrack(endpoint),
+  });
+  const warmCertificate = (endpoint: Endpoint): void => {
+    if (endpoint.proto === 'https' && !endpoint.host.startsWith('*.')) certificates.warm(endpoint.host);
+  };
   const http = new HttpListener({ proxy, admission, idleStreams, publicPort: config.publicPorts.http });
   const connectHosts = [`connect.${baseDomain}`, ...config.connectNames.filter((name) => isIP(name) === 0)];
   const agentListener = new AgentListener({
@@ -248,6 +297,8 @@ export async function startEdge(
     identity: { nodeId, epoch, version, connectAddress },
     keys,
     grants,
+    settings,
+    cloud: new CloudFeed({ client, nodeId, table: cloud, log: part('cloud-endpoints') }),
     log: part('control'),
     reconcileMs: limits.reconcileMs,
     onChange: (change) => applyChange(change, sessions, bindings),
@@ -274,9 +325,7 @@ export async function startEdge(
     log: part('endpoints'),
     limits: { probeTimeoutMs: limits.probeTimeoutMs, claimPatienceMs: (limits.leaseTtlS + 2) * 1_000 },
     now,
-    onOnline: (endpoint) => {
-      if (endpoint.proto === 'https' && !endpoint.host.startsWith('*.')) certificates.warm(endpoint.host);
-    },
+    onOnline: warmCertificate,
   });
   let lastFence = 0;
   const side: AgentSide = {
@@ -306,6 +355,7 @@ export async function startEdge(
     },
     isDraining: () => draining,
   };
+  metrics.gauge('portico_cloud_endpoints', 'Cloud endpoints that this edge knows.', () => cloud.size);
   metrics.gauge('portico_sessions', 'Agent sessions that are open here.', () => sessions.size);
   metrics.gauge('portico_visitor_connections', 'Visitor connections that are open.', () => admission.open);
   metrics.gauge(
@@ -344,7 +394,8 @@ export async function startEdge(
       connectCertificate.useIssuer(issuer, root);
     },
   });
-  const showNode = (): void => live.putNode({ epoch, version, connectAddress, draining });
+  const publicPorts = shownPorts(config, ports);
+  const showNode = (): void => live.putNode({ epoch, version, connectAddress, publicPorts, draining });
   showNode();
   link.start();
   issuing.start();
@@ -422,6 +473,23 @@ function applyChange(change: Change, sessions: SessionTable, bindings: Bindings)
       host === change.host || host === name || host.endsWith(`.${name}`);
     void bindings.recheck((endpoint) => concerned(endpoint));
   }
+}
+
+/** An agent that may not be connected from where it is ends; so do its endpoints. */
+function endWhereRefused(session: AgentSession, settings: AccountSettings, bindings: Bindings): void {
+  const judgement = settings.judgeAgent(session.accountId, session.ip);
+  if (judgement === 'allowed') return;
+  const { message } = new PorticoError(judgement === 'denied' ? 116 : 115, { address: session.ip });
+  bindings.dropSession(session, message);
+  session.close(message);
+}
+
+/** Ports as they stand in URLs: of the listeners, unless something in front maps them. */
+function shownPorts(
+  { publicPorts }: EdgeConfig,
+  listening: { readonly http: number; readonly https: number },
+): { http: number; https: number } {
+  return { http: publicPorts.http ?? listening.http, https: publicPorts.https ?? listening.https };
 }
 
 /** One connection for two names only if one account serves both (reliability §2, row 32). */

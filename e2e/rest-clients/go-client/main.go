@@ -231,9 +231,15 @@ func main() {
 		check("endpoints", err)
 		must("endpoints: url", endpoint.PublicURL != "" && endpoint.Type == "ephemeral")
 	}
-	_, err = online.Create(ctx, &ngrok.EndpointCreate{URL: "https://cloud.portico.localhost", Type: "cloud"})
-	must("endpoints: made one of the cloud", ngrok.IsErrorCode(err, 18001))
-	fmt.Println("endpoints")
+	answer := "on_http_request: [{actions: [{type: custom-response, config: {body: hello}}]}]"
+	life("endpoints", online, func() ngrok.Iter[*ngrok.Endpoint] { return online.List(plain("1")) },
+		&ngrok.EndpointCreate{URL: "https://go-cloud.portico.localhost", Type: "cloud", TrafficPolicy: answer},
+		&ngrok.EndpointCreate{URL: "https://go.internal", Type: "cloud", TrafficPolicy: answer, Bindings: []string{"internal"}},
+		func(id string) *ngrok.EndpointUpdate {
+			return &ngrok.EndpointUpdate{ID: id, Description: changed, PoolingEnabled: ngrok.Bool(true)}
+		})
+	_, err = online.Create(ctx, &ngrok.EndpointCreate{URL: "https://go.internal", Type: "cloud", TrafficPolicy: "{}"})
+	must("endpoints: a policy that answers nothing", ngrok.IsErrorCode(err, 18002))
 	must("tunnels: not one", len(ids("tunnels", tunnels.NewClient(config).List(plain("1")))) == 1)
 	fmt.Println("tunnels")
 	sessions := tunnel_sessions.NewClient(config)

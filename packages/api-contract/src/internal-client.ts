@@ -2,17 +2,23 @@ import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type In
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { z } from 'zod';
 import {
+  type AccountSettingsRequest,
+  type AccountSettingsResponse,
   type AuthorizeBindRequest,
   type AuthorizeBindResponse,
   type AuthorizeSessionRequest,
   type AuthorizeSessionResponse,
+  accountSettingsResponse,
   authorizeBindResponse,
   authorizeSessionResponse,
   type BatchResponse,
   batchResponse,
   type Change,
   change,
+  type EndpointFeedRequest,
+  type EndpointFeedResponse,
   type EventsRequest,
+  endpointFeedResponse,
   type HelloRequest,
   type HelloResponse,
   helloResponse,
@@ -109,6 +115,14 @@ export class InternalClient {
 
   reconcile(body: ReconcileRequest): Promise<ReconcileResponse> {
     return this.#call(internalPaths.reconcile, body, reconcileResponse);
+  }
+
+  endpointFeed(body: EndpointFeedRequest): Promise<EndpointFeedResponse> {
+    return this.#call(internalPaths.endpointFeed, body, endpointFeedResponse);
+  }
+
+  accountSettings(body: AccountSettingsRequest): Promise<AccountSettingsResponse> {
+    return this.#call(internalPaths.accountSettings, body, accountSettingsResponse);
   }
 
   reportUsage(body: UsageRequest): Promise<BatchResponse> {

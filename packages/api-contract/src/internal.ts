@@ -87,6 +87,8 @@ export const wantedName = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('random') }),
   z.object({ kind: z.literal('port'), port: z.number() }),
   z.object({ kind: z.literal('any-port') }),
+  /** A name that only other endpoints of the account reach; 1 to 65535. */
+  z.object({ kind: z.literal('internal'), host: z.string().max(1024), port: z.number() }),
 ]);
 export type WantedName = z.infer<typeof wantedName>;
 
@@ -96,6 +98,8 @@ export const authorizeBindRequest = z.object({
   credentialId: id,
   proto: bindProto,
   wanted: wantedName,
+  /** It would share its URL with others of its account. */
+  poolingEnabled: z.boolean().optional(),
 });
 export const authorizeBindResponse = z.discriminatedUnion('kind', [
   z.object({
@@ -125,6 +129,10 @@ export const change = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('grant-changed'), credentialId: id }),
   z.object({ kind: z.literal('domain-changed'), host: z.string(), accountId: z.string().nullable() }),
   z.object({ kind: z.literal('stop-session'), sessionId: id, message: z.string() }),
+  /** A cloud endpoint was made, changed or removed: `endpoints/feed` tells. */
+  z.object({ kind: z.literal('endpoint-changed'), endpointId: id }),
+  /** What `accounts/settings` tells of this account is another now. */
+  z.object({ kind: z.literal('account-changed'), accountId: id }),
   z.object({ kind: z.literal('bind-keys'), keys: z.array(bindKey) }),
   z.object({ kind: z.literal('ping') }),
 ]);
@@ -142,6 +150,86 @@ export const reconcileResponse = z.object({
 });
 export type ReconcileRequest = z.infer<typeof reconcileRequest>;
 export type ReconcileResponse = z.infer<typeof reconcileResponse>;
+
+/** A URL without an agent: what stands behind it is its traffic policy. */
+export const cloudEndpoint = z.object({
+  id,
+  accountId: id,
+  proto: bindProto,
+  /** Lower case, may start with `*.`; '' for tcp. */
+  host: z.string().max(1024),
+  /** Of tcp and of internal endpoints; 0: the port of the public listener. */
+  port: z.int(),
+  internal: z.boolean(),
+  poolingEnabled: z.boolean(),
+  trafficPolicy: z.string(),
+});
+export type CloudEndpoint = z.infer<typeof cloudEndpoint>;
+
+export const endpointFeedRequest = z.object({
+  nodeId: id,
+  /** The last change that the edge has; 0 for all that there are. */
+  after: counter,
+});
+export const endpointFeedResponse = z.object({
+  /** Made or changed after it, in the order of the changes. */
+  endpoints: z.array(cloudEndpoint),
+  gone: z.array(id),
+  /** The last change that this answer covers: where the next question begins. */
+  upTo: counter,
+  hasMore: z.boolean(),
+  /** The API does not know what was removed since `after`: ask from 0, and drop what does not come again. */
+  mustRestart: z.boolean(),
+  /** How many there are in all. */
+  total: counter,
+});
+export type EndpointFeedRequest = z.infer<typeof endpointFeedRequest>;
+export type EndpointFeedResponse = z.infer<typeof endpointFeedResponse>;
+
+const cidrs = z.array(z.string().max(64));
+/** A denied range refuses; else, once there is an allowed range, only those are let in. */
+export const addressRules = z.object({ allow: cidrs, deny: cidrs });
+export const restriction = addressRules.extend({
+  /** False: who would be refused is only written into the log. */
+  enforced: z.boolean(),
+});
+export type Restriction = z.infer<typeof restriction>;
+
+const secretName = z.object({ vault: z.string().max(255), name: z.string().max(255) });
+/** What edges keep of an account whose endpoints they serve. Holds secrets: never for a log. */
+export const accountSettings = z.object({
+  accountId: id,
+  /** Grows with every change of what follows. */
+  version: z.int(),
+  suspended: z.boolean(),
+  ipPolicies: z.array(addressRules.extend({ id })),
+  restrictions: z.object({ agent: restriction.nullable(), endpoints: restriction.nullable() }),
+  /** Those of the named ones that there are. */
+  secrets: z.array(secretName.extend({ value: z.string() })),
+});
+export type AccountSettings = z.infer<typeof accountSettings>;
+
+export const accountSettingsRequest = z.object({
+  nodeId: id,
+  accounts: z
+    .array(
+      z.object({
+        accountId: id,
+        /** What the edge has; null: nothing, or not all of the secrets. */
+        version: z.int().nullable(),
+        /** Named by policies that are live on the edge; the vault by its name or its id. */
+        secrets: z.array(secretName).max(1_000),
+      }),
+    )
+    .max(200),
+});
+export const accountSettingsResponse = z.object({
+  /** Of accounts with a newer version than the edge named. */
+  changed: z.array(accountSettings),
+  gone: z.array(id),
+});
+export type AccountSettingsRequest = z.infer<typeof accountSettingsRequest>;
+export type AccountSettingsResponse = z.infer<typeof accountSettingsResponse>;
 
 /** Traffic of one endpoint in one minute since the last report (not a running total). */
 export const usageRow = z.object({
@@ -237,6 +325,14 @@ export const liveSession = z.object({
 });
 export type LiveSession = z.infer<typeof liveSession>;
 
+/** An edge, as far as others have to know it. */
+export const liveNode = z.object({
+  nodeId: id,
+  /** Ports that stand in URLs of these schemes. */
+  publicPorts: z.object({ http: z.int(), https: z.int() }).optional(),
+});
+export type LiveNode = z.infer<typeof liveNode>;
+
 export const liveClaim = z.object({
   endpointId: id,
   accountId: id,
@@ -249,6 +345,10 @@ export const liveClaim = z.object({
   forwardsTo: z.string(),
   startedAt: isoTime,
   bindId: z.string(),
+  /** Only other endpoints of the account reach it. */
+  internal: z.boolean().optional(),
+  /** Shares its URL with others of its account. */
+  poolingEnabled: z.boolean().optional(),
 });
 export type LiveClaim = z.infer<typeof liveClaim>;
 
@@ -259,6 +359,8 @@ export const internalPaths = {
   lookupDomain: '/internal/v1/domains/lookup',
   changes: '/internal/v1/changes',
   reconcile: '/internal/v1/grants/reconcile',
+  endpointFeed: '/internal/v1/endpoints/feed',
+  accountSettings: '/internal/v1/accounts/settings',
   usage: '/internal/v1/usage',
   events: '/internal/v1/events',
   issuing: '/internal/v1/pki/issuing',

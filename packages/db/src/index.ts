@@ -1,7 +1,9 @@
+export * from './account-settings/account-settings.ts';
 export * from './accounts/accounts.ts';
 export * from './api-keys/api-keys.ts';
 export * from './audit/audit-events.ts';
 export * from './certificate-authorities/certificate-authorities.ts';
+export * from './cloud-endpoints/cloud-endpoints.ts';
 export * from './credentials/credentials.ts';
 export * from './credentials/last-use.ts';
 export { type Database, type DatabaseOptions, openDatabase, type Queries } from './database.ts';

@@ -351,9 +351,9 @@ export const catalogue = {
   18001: entry(
     400,
     'caller',
-    'No cloud endpoints',
+    'Endpoint URL not accepted',
     notForVisitors,
-    'This server has no cloud endpoints yet. Open the endpoint from an agent.',
+    'The URL {url} cannot be that of a cloud endpoint: {reason}.',
   ),
   18003: entry(
     400,
@@ -361,6 +361,27 @@ export const catalogue = {
     'Endpoint is read-only',
     notForVisitors,
     'The endpoint {id} is kept by an agent and can be changed and closed only there.',
+  ),
+  18005: entry(
+    400,
+    'caller',
+    'Scheme is fixed',
+    notForVisitors,
+    'The scheme of an endpoint cannot change: {id} is {proto}://, not {wanted}://. Make a new one.',
+  ),
+  18016: entry(
+    409,
+    'caller',
+    'Endpoint exists',
+    notForVisitors,
+    '{url} is an endpoint already, and one that does not share its URL. Remove it, or enable pooling on both.',
+  ),
+  18017: entry(
+    409,
+    'caller',
+    'Pooling is off',
+    notForVisitors,
+    '{url} is shared by endpoints with pooling enabled. Set pooling_enabled to join them.',
   ),
   404: entry(404, 'caller', 'Not found', 'There is nothing here.', 'There is no {what} {id}.'),
   409: entry(409, 'caller', 'Conflict', notForVisitors, '{reason}.'),
@@ -700,6 +721,13 @@ export const catalogue = {
     'Circuit open',
     'The app behind this address fails too often. Try again in a moment.',
     'The circuit breaker is open: {percent} % of the last requests failed.',
+  ),
+  3205: entry(
+    403,
+    'caller',
+    'Address not allowed',
+    'Your network address is not allowed here.',
+    'The IP restriction of the account for its endpoints does not let {address} in.',
   ),
   3203: entry(
     403,

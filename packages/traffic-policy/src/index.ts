@@ -64,6 +64,7 @@ export {
 export { RateLimiter, type RateLimitRule, type RateLimitVerdict } from './run/rate-limiter.ts';
 export { redirectUrl, regexFor, rewrittenTarget, urlOf } from './run/rewrite-url.ts';
 export { type RuleStep, walkRules } from './run/walk-rules.ts';
+export { type SecretName, secretNames } from './secret-names.ts';
 export {
   type ClassicHeaders,
   type ClassicOptions,

@@ -1,6 +1,14 @@
-import { type LiveClaim, type LiveSession, liveClaim, liveSession } from '@portico/api-contract/internal';
+import {
+  type LiveClaim,
+  type LiveNode,
+  type LiveSession,
+  liveClaim,
+  liveNode,
+  liveSession,
+} from '@portico/api-contract/internal';
 import { follow, type Registry } from '@portico/registry';
 import type { Logger } from '@portico/service';
+import type { PublicPorts } from '../endpoints/cloud-url.ts';
 
 export interface NameChange {
   /** A host name, or `tcp/` and a port. */
@@ -21,6 +29,7 @@ export class LiveState {
   readonly #claims = new Mirror<LiveClaim>((value) => liveClaim.parse(value));
   /** Node ids seen since the start, and whether they are here now. */
   readonly #nodes = new Map<string, boolean>();
+  #publicPorts: PublicPorts | null = null;
   readonly #watchers = new Map<string, Set<() => void>>();
   readonly #nameListeners = new Set<(change: NameChange) => void>();
   #running: Promise<unknown> = Promise.resolve();
@@ -63,6 +72,17 @@ export class LiveState {
       if (claim !== null) return claim.url;
     }
     return null;
+  }
+
+  /** What is online at this key: scheme and host, `tcp/` and port, or `internal/…`. */
+  claimsAt(name: string): LiveClaim[] {
+    const claim = this.#claims.get(`claims/${name}`);
+    return claim === null ? [] : [claim];
+  }
+
+  /** Ports of the public listeners, as the edge that spoke last has them; null before any has. */
+  get publicPorts(): PublicPorts | null {
+    return this.#publicPorts;
   }
 
   edges(): { nodeId: string; online: boolean }[] {
@@ -130,6 +150,8 @@ export class LiveState {
     const before = this.#claims.get(key);
     this.#put(this.#claims, key, value);
     const after = this.#claims.get(key);
+    // Internal names are nobody's: each account has its own.
+    if (key.startsWith('claims/internal/')) return;
     const name = nameOf(key);
     if (before !== null && before.accountId !== after?.accountId && !this.#isOnlineFor(name, before.accountId)) {
       this.#tellName({ name, accountId: before.accountId, live: false });
@@ -147,6 +169,8 @@ export class LiveState {
 
   #putNode(key: string, value: string | null): void {
     this.#nodes.set(key.slice('nodes/'.length), value !== null);
+    const ports = value === null ? null : nodeOf(value)?.publicPorts;
+    if (ports !== null && ports !== undefined) this.#publicPorts = ports;
     for (const accountId of this.#watchers.keys()) this.#tell(accountId);
   }
 
@@ -156,6 +180,14 @@ export class LiveState {
 
   #tellName(change: NameChange): void {
     for (const listener of this.#nameListeners) listener(change);
+  }
+}
+
+function nodeOf(value: string): LiveNode | null {
+  try {
+    return liveNode.safeParse(JSON.parse(value)).data ?? null;
+  } catch {
+    return null;
   }
 }
 

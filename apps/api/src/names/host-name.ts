@@ -55,3 +55,16 @@ function parentOf(host: string): string {
   const dot = host.indexOf('.');
   return dot < 0 ? '' : host.slice(dot + 1);
 }
+
+export function isInternalHost(host: string): boolean {
+  return host.endsWith('.internal');
+}
+
+/** The host of an internal endpoint: at most five labels, the last one `internal`, `*` only as the whole first one. */
+export function parseInternalHost(text: string): WantedHost {
+  const parsed = parseHostName(text);
+  if (parsed.kind === 'invalid') return parsed;
+  if (!isInternalHost(parsed.host)) return { kind: 'invalid', reason: 'it does not end in .internal' };
+  if (parsed.host.split('.').length > 5) return { kind: 'invalid', reason: 'it has more than five labels' };
+  return parsed;
+}

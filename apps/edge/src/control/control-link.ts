@@ -1,7 +1,9 @@
 import { type Change, InternalApiError, type InternalClient } from '@portico/api-contract/internal';
 import type { Logger } from '@portico/service';
 import type { KeyRing } from '../session/key-ring.ts';
+import type { AccountSettings } from './account-settings.ts';
 import { Backoff, pause } from './backoff.ts';
+import type { CloudFeed } from './cloud-feed.ts';
 import type { Grants } from './grants.ts';
 
 /** How an edge introduces itself to the API. */
@@ -15,14 +17,17 @@ export interface EdgeIdentity {
 }
 
 /**
- * The standing line to the API: says hello, takes the signing keys, listens to changes, and reconciles the grants
- * on every (re)connect and every `reconcileMs`. Comes back by itself for as long as it is open.
+ * The standing line to the API: says hello, takes the signing keys, listens to changes, and reconciles what the edge
+ * keeps (grants, settings of accounts, cloud endpoints) on every (re)connect and every `reconcileMs`. Comes back by
+ * itself for as long as it is open.
  */
 export class ControlLink {
   readonly #client: InternalClient;
   readonly #identity: EdgeIdentity;
   readonly #keys: KeyRing;
   readonly #grants: Grants;
+  readonly #settings: AccountSettings;
+  readonly #cloud: CloudFeed;
   readonly #log: Logger;
   readonly #reconcileMs: number;
   readonly #onChange: (change: Change) => void;
@@ -40,17 +45,21 @@ export class ControlLink {
     identity: EdgeIdentity;
     keys: KeyRing;
     grants: Grants;
+    settings: AccountSettings;
+    cloud: CloudFeed;
     log: Logger;
     reconcileMs: number;
-    /** Changes that concern sessions and domains; grants and keys are dealt with here. */
+    /** Changes that concern sessions and domains; what is reconciled is dealt with here. */
     onChange: (change: Change) => void;
-    /** The grants were just reconciled: the API and its database answer. */
+    /** All was just reconciled: the API and its database answer. */
     onUp: () => void;
   }) {
     this.#client = options.client;
     this.#identity = options.identity;
     this.#keys = options.keys;
     this.#grants = options.grants;
+    this.#settings = options.settings;
+    this.#cloud = options.cloud;
     this.#log = options.log;
     this.#reconcileMs = options.reconcileMs;
     this.#onChange = options.onChange;
@@ -63,7 +72,7 @@ export class ControlLink {
     this.#timer.unref();
   }
 
-  /** Whether the changes stream stands and the grants are the API's own: it is there and nothing is missed. */
+  /** Whether the changes stream stands and what is kept is the API's own: it is there and nothing is missed. */
   get up(): boolean {
     return this.#up;
   }
@@ -109,7 +118,7 @@ export class ControlLink {
   }
 
   /**
-   * Brings the grants up to date, and tries again while the API (or its database) cannot. Until it worked the API
+   * Brings all that is kept up to date, and tries again while the API (or its database) cannot. Until it worked the API
    * counts as away: what is allowed meanwhile on the word of a token is asked for afterwards.
    */
   #reconcile(): Promise<void> {
@@ -128,6 +137,8 @@ export class ControlLink {
       this.#again = false;
       try {
         await this.#grants.reconcile();
+        await this.#settings.reconcile();
+        await this.#cloud.reconcile();
         if (!this.#isStreamOpen) return;
         if (!this.#up) this.#log.info('connected to the API');
         this.#up = true;
@@ -136,7 +147,7 @@ export class ControlLink {
         if (!(error instanceof InternalApiError)) throw error;
         this.#up = false;
         this.#again = true;
-        this.#log.debug({ err: error }, 'reconciling the grants failed');
+        this.#log.debug({ err: error }, 'reconciling with the API failed');
         await pause(backoff.nextMs(), signal);
       }
     }
@@ -146,7 +157,18 @@ export class ControlLink {
     if (change.kind === 'bind-keys') this.#takeKeys(change.keys);
     else if (change.kind === 'grant-revoked') this.#grants.revoke(change.credentialId);
     else if (change.kind === 'grant-changed') void this.#reconcile();
-    else this.#onChange(change);
+    else if (change.kind === 'endpoint-changed') this.#follow(this.#cloud.reconcile());
+    else if (change.kind === 'account-changed') {
+      if (this.#settings.knows(change.accountId)) this.#follow(this.#settings.refresh(change.accountId));
+    } else this.#onChange(change);
+  }
+
+  /** What could not be asked at a hint is asked for until it can be. */
+  #follow(asked: Promise<void>): void {
+    asked.catch((error: unknown) => {
+      if (!(error instanceof InternalApiError)) throw error;
+      void this.#reconcile();
+    });
   }
 
   #takeKeys(keys: readonly { id: string; secret: string; createdAt: string }[]): void {

@@ -16,6 +16,13 @@ export type Authorization =
   | { readonly kind: 'granted'; readonly grant: Grant }
   | { readonly kind: 'refused'; readonly error: RefusalError };
 
+/** What a grant does not say of its account. */
+export interface GrantedAccounts {
+  /** Rejects with InternalApiError. */
+  ensure(accountId: string): Promise<void>;
+  judgeAgent(accountId: string, address: string): 'allowed' | 'denied' | 'not-allowed';
+}
+
 interface Kept {
   grant: Grant;
   /** Monotonic: when the API last said that it is good. */
@@ -40,6 +47,7 @@ export class Grants {
   readonly #asking = new Map<string, Promise<Authorization>>();
   readonly #onGone: (credentialId: string) => void;
   readonly #onChanged: (grant: Grant) => void;
+  readonly #settings: GrantedAccounts;
 
   constructor(options: {
     client: InternalClient;
@@ -51,6 +59,7 @@ export class Grants {
     onGone: (credentialId: string) => void;
     /** Its rules or limits are others now. */
     onChanged: (grant: Grant) => void;
+    settings: GrantedAccounts;
   }) {
     this.#client = options.client;
     this.#nodeId = options.nodeId;
@@ -59,6 +68,7 @@ export class Grants {
     this.#log = options.log;
     this.#onGone = options.onGone;
     this.#onChanged = options.onChanged;
+    this.#settings = options.settings;
   }
 
   /**
@@ -71,7 +81,7 @@ export class Grants {
   ): Promise<Authorization> {
     const tokenHash = createHash('sha256').update(request.token).digest('hex');
     const known = this.#find(tokenHash);
-    if (known !== null) return { kind: 'granted', grant: known };
+    if (known !== null) return this.#judged(known, request.clientIp);
     const backoff = new Backoff();
     for (;;) {
       signal.throwIfAborted();
@@ -83,8 +93,15 @@ export class Grants {
         await pause(backoff.nextMs(), signal);
       }
       const learned = this.#find(tokenHash);
-      if (learned !== null) return { kind: 'granted', grant: learned };
+      if (learned !== null) return this.#judged(learned, request.clientIp);
     }
+  }
+
+  /** A grant says what its token may do; from where, the account's restriction says, as long as that is known. */
+  #judged(grant: Grant, address: string): Authorization {
+    const judgement = this.#settings.judgeAgent(grant.account.id, address);
+    if (judgement === 'allowed') return { kind: 'granted', grant };
+    return { kind: 'refused', error: { code: judgement === 'denied' ? 116 : 115, details: { address } } };
   }
 
   /** The grant of a credential that has one here, or null. */
@@ -148,9 +165,11 @@ export class Grants {
     const askedAtMs = this.#nowMs();
     const asked = this.#client
       .authorizeSession({ nodeId: this.#nodeId, ...request })
-      .then((answer): Authorization => {
+      .then(async (answer): Promise<Authorization> => {
         if (answer.kind === 'refused') return answer;
-        const { credentialId } = answer.grant;
+        const { credentialId, account } = answer.grant;
+        // Its endpoints go by them from the first visitor on.
+        await this.#settings.ensure(account.id);
         if (!this.isRevokedSince(credentialId, askedAtMs)) this.#keep(tokenHash, answer.grant);
         return answer;
       })

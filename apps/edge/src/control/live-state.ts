@@ -70,7 +70,13 @@ export class LiveState {
   }
 
   /** Shows this edge itself; never waits. */
-  putNode(facts: { epoch: string; version: string; connectAddress: string; draining: boolean }): void {
+  putNode(facts: {
+    epoch: string;
+    version: string;
+    connectAddress: string;
+    publicPorts: { http: number; https: number };
+    draining: boolean;
+  }): void {
     this.#want(`nodes/${this.#nodeId}`, JSON.stringify({ nodeId: this.#nodeId, kind: 'edge', ...facts }), false);
   }
 

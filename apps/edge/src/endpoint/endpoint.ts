@@ -77,6 +77,9 @@ export interface Pool {
   readonly size: number;
 }
 
+/** The pool of an endpoint that has no agent: its policy answers, or forwards to another endpoint. */
+export const NO_AGENT: Pool = { pick: () => null, size: 0 };
+
 /** One way to one agent: a session here, later another node. */
 export interface Member {
   /** Stable for as long as the same session serves the endpoint. */

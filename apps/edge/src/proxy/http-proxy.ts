@@ -32,6 +32,7 @@ export class HttpProxy {
   readonly errors: ErrorAnswers;
   readonly limits: VisitorLimits;
   readonly sweep: Sweep;
+  readonly #admits: (accountId: string, address: string) => boolean;
   /** Whether a certificate and an owner cover both names, so that a connection made for one may ask for the other. */
   readonly #mayCoalesce: (serverName: string, hostname: string) => boolean;
   /** Why new requests are refused now: the edge drains or sheds load. */
@@ -44,6 +45,7 @@ export class HttpProxy {
     errors,
     limits,
     sweep,
+    admits = () => true,
     mayCoalesce = () => false,
     refusal = () => null,
     ownAnswers = () => false,
@@ -52,6 +54,8 @@ export class HttpProxy {
     errors: ErrorAnswers;
     limits: VisitorLimits;
     sweep: Sweep;
+    /** Whether the account lets this address visit its endpoints. */
+    admits?: (accountId: string, address: string) => boolean;
     mayCoalesce?: (serverName: string, hostname: string) => boolean;
     refusal?: () => PorticoError | null;
     ownAnswers?: (exchange: Exchange) => boolean;
@@ -60,6 +64,7 @@ export class HttpProxy {
     this.errors = errors;
     this.limits = limits;
     this.sweep = sweep;
+    this.#admits = admits;
     this.#mayCoalesce = mayCoalesce;
     this.#refusal = refusal;
     this.#ownAnswers = ownAnswers;
@@ -95,6 +100,11 @@ export class HttpProxy {
     if (endpoint === null) {
       if (this.#ownAnswers(exchange)) return;
       this.errors.answer(exchange, new PorticoError(3200, { host: hostname, url: `${visitor.scheme}://${hostname}` }));
+      return;
+    }
+    if (!this.#admits(endpoint.accountId, visitor.address)) {
+      countError(endpoint.counters, 3205);
+      this.errors.answer(exchange, new PorticoError(3205, { address: visitor.address }));
       return;
     }
     if (!visitor.streams.enter(endpoint, this.limits.connectionsPerEndpoint)) {

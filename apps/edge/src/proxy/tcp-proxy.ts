@@ -12,19 +12,24 @@ export class TcpProxy {
   readonly #sweep: Sweep;
   readonly #limits: VisitorLimits;
   readonly #refusal: () => PorticoError | null;
+  readonly #admits: (accountId: string, address: string) => boolean;
 
   constructor({
     sweep,
     limits,
     refusal = () => null,
+    admits = () => true,
   }: {
     sweep: Sweep;
     limits: VisitorLimits;
     refusal?: () => PorticoError | null;
+    /** Whether the account lets this address visit its endpoints. */
+    admits?: (accountId: string, address: string) => boolean;
   }) {
     this.#sweep = sweep;
     this.#limits = limits;
     this.#refusal = refusal;
+    this.#admits = admits;
   }
 
   /**
@@ -33,7 +38,9 @@ export class TcpProxy {
    */
   serve(socket: Socket, peer: Peer, endpoint: Endpoint, first: Buffer): Draining {
     const { counters } = endpoint;
-    const refusal = this.#refusal();
+    const refusal = this.#admits(endpoint.accountId, peer.address)
+      ? this.#refusal()
+      : new PorticoError(3205, { address: peer.address });
     const member = refusal === null ? endpoint.pool.pick() : null;
     if (member === null || counters.openConnections >= this.#limits.connectionsPerEndpoint) {
       countError(counters, refusal?.code ?? (member === null ? 3200 : 743));

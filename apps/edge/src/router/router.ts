@@ -1,21 +1,22 @@
-import type { Endpoint } from '../endpoint/endpoint.ts';
+import type { Endpoint, EndpointProto } from '../endpoint/endpoint.ts';
+import { type CloudMember, UrlSlots } from '../endpoint/url-slots.ts';
 
 /** Finds the endpoint of a host name or port: the exact name, else the longest wildcard above it. */
 export class Router {
-  readonly #hosts = {
-    http: new Map<string, Endpoint>(),
-    https: new Map<string, Endpoint>(),
-    tls: new Map<string, Endpoint>(),
-  };
+  readonly #hosts: Record<'http' | 'https' | 'tls', UrlSlots>;
   readonly #ports = new Map<number, Endpoint>();
+
+  constructor(options: { random?: () => number } = {}) {
+    this.#hosts = { http: new UrlSlots(options), https: new UrlSlots(options), tls: new UrlSlots(options) };
+  }
 
   /** `hostname` lower case, without port or trailing dot. */
   findHttp(scheme: 'http' | 'https', hostname: string): Endpoint | null {
-    return findHost(this.#hosts[scheme], hostname);
+    return this.#hosts[scheme].find('', hostname);
   }
 
   findTls(serverName: string): Endpoint | null {
-    return findHost(this.#hosts.tls, serverName);
+    return this.#hosts.tls.find('', serverName);
   }
 
   findTcp(port: number): Endpoint | null {
@@ -25,7 +26,7 @@ export class Router {
   /** Puts the endpoint on its name or port, in the place of whatever was there. */
   add(endpoint: Endpoint): void {
     if (endpoint.proto === 'tcp') this.#ports.set(endpoint.port, endpoint);
-    else this.#hosts[endpoint.proto].set(endpoint.host, endpoint);
+    else this.#hosts[endpoint.proto].addBound('', endpoint);
   }
 
   /** Takes it away if it, and not a successor, is there; true if so. */
@@ -33,23 +34,23 @@ export class Router {
     if (endpoint.proto === 'tcp') {
       return this.#ports.get(endpoint.port) === endpoint && this.#ports.delete(endpoint.port);
     }
-    const table = this.#hosts[endpoint.proto];
-    return table.get(endpoint.host) === endpoint && table.delete(endpoint.host);
+    return this.#hosts[endpoint.proto].removeBound('', endpoint);
+  }
+
+  /** Puts an endpoint of the cloud on its name, beside what agents serve there. */
+  addCloud(endpoint: CloudMember): void {
+    if (endpoint.proto === 'tcp') this.#ports.set(endpoint.port, endpoint);
+    else this.#hosts[endpoint.proto].addCloud('', endpoint);
+  }
+
+  removeCloud(endpoint: CloudMember, at: { proto: EndpointProto; host: string; port: number }): void {
+    if (at.proto === 'tcp') {
+      if (this.#ports.get(at.port) === endpoint) this.#ports.delete(at.port);
+    } else this.#hosts[at.proto].removeCloud('', at.host, endpoint);
   }
 
   get size(): number {
     const { http, https, tls } = this.#hosts;
     return http.size + https.size + tls.size + this.#ports.size;
   }
-}
-
-/** `*.x.y` serves `a.x.y` and `b.a.x.y`; the most labels win. */
-function findHost(table: Map<string, Endpoint>, hostname: string): Endpoint | null {
-  const exact = table.get(hostname);
-  if (exact !== undefined) return exact;
-  for (let dot = hostname.indexOf('.'); dot !== -1; dot = hostname.indexOf('.', dot + 1)) {
-    const wildcard = table.get(`*${hostname.slice(dot)}`);
-    if (wildcard !== undefined) return wildcard;
-  }
-  return null;
 }

@@ -49,6 +49,10 @@ export class SessionTable {
     return [...(this.#byAccount.get(accountId) ?? [])].filter((session) => session.clientId === clientId);
   }
 
+  ofAccount(accountId: string): AgentSession[] {
+    return [...(this.#byAccount.get(accountId) ?? [])];
+  }
+
   ofCredential(credentialId: string): AgentSession[] {
     return [...this.#byId.values()].filter((session) => session.grant.credentialId === credentialId);
   }

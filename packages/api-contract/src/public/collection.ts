@@ -100,10 +100,12 @@ export const collections = {
     key: 'endpoints',
     noun: 'endpoint',
     schema: 'Endpoint',
-    about: 'Public URLs that are online. Those of agents live as long as their agent keeps them.',
+    about:
+      'URLs that are online. Those of agents live as long as their agent keeps them; those of the cloud are made here, ' +
+      'and their traffic policy answers.',
     resource: live.endpoint,
-    create: null,
-    update: null,
+    create: live.endpointCreate,
+    update: live.endpointUpdate,
     filterFields: [
       ...texts,
       'url',

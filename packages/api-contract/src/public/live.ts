@@ -1,7 +1,35 @@
 import { z } from 'zod';
-import { ref, time } from './common.ts';
+import { bytesMax, description, metadata, ref, repeatedId, time } from './common.ts';
 
-/** Agent endpoints are read-only here: they live as long as their agent keeps them. */
+/** YAML or JSON. */
+const trafficPolicy = bytesMax(256 * 1024);
+const bindings = z.array(z.enum(['public', 'internal'])).max(1);
+const url = z.string().max(1_024);
+/** Some clients send what they never set: empty texts. */
+const unset = z.literal('').nullish();
+
+/** A cloud endpoint: always on, without an agent; its traffic policy answers, or forwards to internal endpoints. */
+export const endpointCreate = z.strictObject({
+  description,
+  metadata,
+  /** `https://host`, `http://host`, `tls://host` or `tcp://host:port`; a host that ends in .internal is internal. */
+  url,
+  type: z.literal('cloud').or(unset),
+  traffic_policy: trafficPolicy,
+  bindings: bindings.nullish(),
+  pooling_enabled: z.boolean().nullish(),
+});
+export const endpointUpdate = z.strictObject({
+  ...repeatedId,
+  description,
+  metadata,
+  url: url.nullish(),
+  traffic_policy: trafficPolicy.nullish(),
+  bindings: bindings.nullish(),
+  pooling_enabled: z.boolean().nullish(),
+});
+
+/** Those of agents are read-only here: they live as long as their agent keeps them. */
 export const endpoint = z.object({
   id: z.string(),
   uri: z.string(),

@@ -88,3 +88,11 @@ export async function deleteExpiredHolds(db: Queries, now: Date): Promise<number
   const { count } = await db.nameHold.deleteMany({ where: { live: false, heldUntil: { lte: now } } });
   return count;
 }
+
+/** Ends a hold that had no end in sight; it rests until `heldUntil`, as after going offline. */
+export async function shortenHold(
+  db: Queries,
+  { name, accountId, heldUntil }: { name: string; accountId: string; heldUntil: Date },
+): Promise<void> {
+  await db.nameHold.updateMany({ where: { name, accountId }, data: { heldUntil } });
+}

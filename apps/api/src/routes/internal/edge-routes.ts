@@ -1,9 +1,14 @@
 import {
+  type AccountSettingsResponse,
   type AuthorizeBindResponse,
   type AuthorizeSessionResponse,
+  accountSettingsRequest,
   authorizeBindRequest,
   authorizeSessionRequest,
   type BatchResponse,
+  bindProto,
+  type EndpointFeedResponse,
+  endpointFeedRequest,
   eventsRequest,
   type HelloResponse,
   helloRequest,
@@ -16,7 +21,7 @@ import {
   reconcileRequest,
   usageRequest,
 } from '@portico/api-contract/internal';
-import { addEvents, findReservations, type LifecycleEventRow, queueEvents, receiveBatch } from '@portico/db';
+import { addEvents, findReservations, type LifecycleEventRow, queueEvents, readFeed, receiveBatch } from '@portico/db';
 import { type EmbeddedRegistry, handleRegistryRequest, writeRegistryWatch } from '@portico/registry';
 import type { FastifyInstance } from 'fastify';
 import { authorizeBind } from '../../binds/authorize-bind.ts';
@@ -33,6 +38,7 @@ import { NotReadyError } from '../../plugins/failure.ts';
 import { readBody } from '../../plugins/json-input.ts';
 import type { OpenStreams } from '../../plugins/open-stream.ts';
 import { leaveGate } from '../../plugins/request-gate.ts';
+import { readAccountSettings } from '../../settings/account-settings.ts';
 
 export interface EdgeServices {
   readonly live: LiveState;
@@ -45,7 +51,7 @@ export interface EdgeServices {
 
 /** What edges ask, and the registry that they share. The credential has been checked. */
 export function edgeRoutes(app: FastifyInstance, context: ApiContext, services: EdgeServices): void {
-  const { config, database, keys, changes, now } = context;
+  const { config, database, keys, changes, now, seals } = context;
   const { live, traffic, registry, streams } = services;
   const refusals = new RefusalNotes(context, (event) => services.onEvents([event]));
 
@@ -67,7 +73,7 @@ export function edgeRoutes(app: FastifyInstance, context: ApiContext, services: 
 
   app.post(internalPaths.authorizeBind, (request): Promise<AuthorizeBindResponse> => {
     const body = readBody(request, authorizeBindRequest);
-    return authorizeBind({ config, database, now, onlineAt: (host) => live.onlineAt(host) }, body);
+    return authorizeBind({ config, queries: database.queries, now, onlineAt: (host) => live.onlineAt(host) }, body);
   });
 
   app.post(internalPaths.lookupDomain, async (request): Promise<LookupDomainResponse> => {
@@ -82,6 +88,29 @@ export function edgeRoutes(app: FastifyInstance, context: ApiContext, services: 
   app.post(
     internalPaths.reconcile,
     (request): Promise<ReconcileResponse> => reconcileGrants(database, readBody(request, reconcileRequest)),
+  );
+
+  app.post(internalPaths.endpointFeed, async (request): Promise<EndpointFeedResponse> => {
+    const { after } = readBody(request, endpointFeedRequest);
+    const page = await readFeed(database.queries, { after, rowsMax: 500, charactersMax: 2_000_000 });
+    const { gone, upTo, hasMore, mustRestart, total } = page;
+    const endpoints = page.rows.map((row) => ({
+      id: row.id,
+      accountId: row.accountId,
+      proto: bindProto.parse(row.proto),
+      host: row.host,
+      port: row.port,
+      internal: row.internal,
+      poolingEnabled: row.poolingEnabled,
+      trafficPolicy: row.trafficPolicy,
+    }));
+    return { endpoints, gone: [...gone], upTo, hasMore, mustRestart, total };
+  });
+
+  app.post(
+    internalPaths.accountSettings,
+    (request): Promise<AccountSettingsResponse> =>
+      readAccountSettings({ database, seals }, readBody(request, accountSettingsRequest)),
   );
 
   app.post(

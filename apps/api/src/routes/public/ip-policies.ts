@@ -29,6 +29,8 @@ import { type Call, collectionRoutes } from './collection-routes.ts';
 
 /** `/ip_policies`, `/ip_policy_rules` and `/ip_restrictions`. */
 export function ipPolicyRoutes(app: FastifyInstance, context: ApiContext): void {
+  const tell = ({ accountId }: { readonly accountId: string }): void =>
+    context.changes.publish({ kind: 'account-changed', accountId });
   collectionRoutes(app, context, collections.ipPolicies, {
     audited: 'ip_policy',
     shape: (resources, row: IpPolicyRow) => resources.ipPolicy(row),
@@ -48,6 +50,7 @@ export function ipPolicyRoutes(app: FastifyInstance, context: ApiContext): void 
         metadata: metadata ?? undefined,
       }),
     remove: ({ queries, caller }, id) => deleteIpPolicy(queries, caller.accountId, id),
+    changed: (_what, row: IpPolicyRow) => tell(row),
     faults: { referenced: () => new PorticoError(1407) },
   });
 
@@ -76,6 +79,7 @@ export function ipPolicyRoutes(app: FastifyInstance, context: ApiContext): void 
         cidr: cidr === null || cidr === undefined ? undefined : checkedRange(cidr),
       }),
     remove: ({ queries, caller }, id) => deleteIpPolicyRule(queries, caller.accountId, id),
+    changed: (_what, row: IpPolicyRuleRow) => tell(row),
   });
 
   collectionRoutes(app, context, collections.ipRestrictions, {
@@ -102,6 +106,7 @@ export function ipPolicyRoutes(app: FastifyInstance, context: ApiContext): void 
         policyIds: policyIds ? await checkPolicies(call, 'ip_policy_ids', policyIds) : undefined,
       }),
     remove: ({ queries, caller }, id) => deleteIpRestriction(queries, caller.accountId, id),
+    changed: (_what, row: IpRestrictionRow) => tell(row),
     faults: { conflict: () => new PorticoError(1802) },
   });
 }

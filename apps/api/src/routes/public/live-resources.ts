@@ -1,8 +1,11 @@
 import type { LiveClaim, LiveSession } from '@portico/api-contract/internal';
 import { collections } from '@portico/api-contract/public';
 import {
+  type CloudEndpointRow,
+  findCloudEndpoint,
   findReservations,
   findReservedAddrs,
+  listCloudEndpoints,
   type Page,
   type Queries,
   type ReservedAddrRow,
@@ -11,8 +14,9 @@ import {
 import { PorticoError } from '@portico/errors';
 import type { FastifyInstance } from 'fastify';
 import type { ApiContext } from '../../context.ts';
+import { CloudEndpoints } from '../../endpoints/cloud-endpoints.ts';
 import type { LiveState } from '../../live/live-state.ts';
-import { collectionRoutes, idOf } from './collection-routes.ts';
+import { type Call, collectionRoutes, idOf } from './collection-routes.ts';
 import { callerOf, notFound, pageOf, sendDone } from './conventions.ts';
 import { tunnelId } from './resources.ts';
 
@@ -29,43 +33,94 @@ interface OnlineTunnel {
   readonly session: LiveSession | null;
 }
 
-interface OnlineEndpoint extends OnlineTunnel {
+interface Named {
+  readonly id: string;
   readonly domain: ReservedDomainRow | null;
   readonly addr: ReservedAddrRow | null;
 }
 
-/** `/endpoints`, `/tunnels`, `/tunnel_sessions`: what is online now, out of the registry. */
+/** Of an agent, out of the registry, or of the cloud, out of the database. */
+type OnlineEndpoint =
+  | (Named & { readonly kind: 'agent'; readonly claim: LiveClaim })
+  | (Named & { readonly kind: 'cloud'; readonly row: CloudEndpointRow });
+
+/** `/endpoints`, `/tunnels`, `/tunnel_sessions`: what is online now, and cloud endpoints with all verbs. */
 export function liveRoutes(app: FastifyInstance, context: ApiContext, live: LiveState): void {
   const { changes } = context;
 
+  const cloud = new CloudEndpoints(context, live);
+
   collectionRoutes(app, context, collections.endpoints, {
-    audited: null,
-    shape: (resources, { claim, session, ...name }: OnlineEndpoint) => resources.endpoint(claim, session, name),
+    audited: 'endpoint',
+    shape: (resources, found: OnlineEndpoint) =>
+      found.kind === 'cloud'
+        ? resources.cloudEndpoint(found.row, cloud.urlOf(found.row), found)
+        : resources.endpoint(found.claim, sessionOf(found.claim), found),
     list: async ({ queries, caller }, page) => {
-      const found = pageOf(live.claimsOf(caller.accountId), (claim) => claim.endpointId, page);
-      return { items: await withNames(queries, caller.accountId, found.items), hasMore: found.hasMore };
+      const { accountId } = caller;
+      const ofAgents = pageOf(live.claimsOf(accountId), (claim) => claim.endpointId, page);
+      const ofCloud = await listCloudEndpoints(queries, accountId, page);
+      const all = [
+        ...ofAgents.items.map((claim) => ({ kind: 'agent' as const, id: claim.endpointId, claim })),
+        ...ofCloud.items.map((row) => ({ kind: 'cloud' as const, id: row.id, row })),
+      ].sort((a, b) => (a.id < b.id ? 1 : -1));
+      const items = await withNames(queries, accountId, all.slice(0, page.limit));
+      return { items, hasMore: all.length > page.limit || ofAgents.hasMore || ofCloud.hasMore };
     },
-    find: async ({ queries, caller }, id) => {
-      const claims = live.claimsOf(caller.accountId).filter((claim) => claim.endpointId === id);
-      return (await withNames(queries, caller.accountId, claims))[0] ?? null;
+    find: findEndpoint,
+    create: async (call, body) => {
+      const row = await cloud.create(cloudCall(call), {
+        url: body.url,
+        trafficPolicy: body.traffic_policy,
+        bindings: body.bindings ?? null,
+        poolingEnabled: body.pooling_enabled ?? false,
+        description: body.description ?? '',
+        metadata: body.metadata ?? '',
+        createdBy: call.caller.ownerId ?? call.caller.keyId,
+      });
+      return { row: await named(call, row) };
     },
+    update: async (call, id, body) => {
+      refuseOfAgent(call, id);
+      const row = await cloud.update(cloudCall(call), id, {
+        url: body.url ?? undefined,
+        trafficPolicy: body.traffic_policy ?? undefined,
+        bindings: body.bindings ?? undefined,
+        poolingEnabled: body.pooling_enabled ?? undefined,
+        description: body.description ?? undefined,
+        metadata: body.metadata ?? undefined,
+      });
+      return row === null ? null : named(call, row);
+    },
+    remove: (call, id) => {
+      refuseOfAgent(call, id);
+      return cloud.remove(cloudCall(call), id);
+    },
+    changed: (_what, { id }) => changes.publish({ kind: 'endpoint-changed', endpointId: id }),
   });
 
-  // Of agents, endpoints are only read; those of the cloud need the policy engine.
-  app.post('/endpoints', async () => {
-    throw new PorticoError(18001);
-  });
-  for (const method of ['PATCH', 'DELETE'] as const) {
-    app.route<ById>({
-      method,
-      url: '/endpoints/:id',
-      handler: async (request) => {
-        const id = idOf(request.params.id, collections.endpoints.noun);
-        const isOwn = live.claimsOf(callerOf(request).accountId).some((claim) => claim.endpointId === id);
-        if (!isOwn) throw notFound(collections.endpoints.noun, id);
-        throw new PorticoError(18003, { id });
-      },
-    });
+  function cloudCall({ queries, caller, at }: Call) {
+    return { queries, accountId: caller.accountId, at };
+  }
+
+  function refuseOfAgent({ caller }: Call, id: string): void {
+    const isOfAgent = live.claimsOf(caller.accountId).some((claim) => claim.endpointId === id);
+    if (isOfAgent) throw new PorticoError(18003, { id });
+  }
+
+  async function findEndpoint({ queries, caller }: Call, id: string): Promise<OnlineEndpoint | null> {
+    const { accountId } = caller;
+    const claim = live.claimsOf(accountId).find((found) => found.endpointId === id);
+    if (claim !== undefined) {
+      return (await withNames(queries, accountId, [{ kind: 'agent', id, claim }]))[0] ?? null;
+    }
+    const row = await findCloudEndpoint(queries, accountId, id);
+    return row === null ? null : ((await withNames(queries, accountId, [{ kind: 'cloud', id, row }]))[0] ?? null);
+  }
+
+  async function named({ queries, caller }: Call, row: CloudEndpointRow): Promise<OnlineEndpoint> {
+    const [found] = await withNames(queries, caller.accountId, [{ kind: 'cloud', id: row.id, row }]);
+    return found ?? { kind: 'cloud', id: row.id, row, domain: null, addr: null };
   }
 
   collectionRoutes(app, context, collections.tunnels, {
@@ -122,25 +177,31 @@ export function liveRoutes(app: FastifyInstance, context: ApiContext, live: Live
   }
 
   /** With the reservations of their hosts and ports; another account's never are. */
-  async function withNames(
-    queries: Queries,
-    accountId: string,
-    claims: readonly LiveClaim[],
-  ): Promise<OnlineEndpoint[]> {
-    const urls = claims.map((claim) => new URL(claim.url));
-    const hosts = urls.filter((url) => url.protocol !== 'tcp:').map((url) => url.hostname);
-    const ports = urls.filter((url) => url.protocol === 'tcp:').map((url) => Number(url.port));
+  async function withNames(queries: Queries, accountId: string, found: readonly Unnamed[]): Promise<OnlineEndpoint[]> {
+    const places = found.map(placeOf);
+    const hosts = places.flatMap(({ host }) => (host === '' ? [] : [host]));
+    const ports = places.flatMap(({ host, port }) => (host === '' ? [port] : []));
     const domains = hosts.length === 0 ? [] : await findReservations(queries, hosts);
     const addrs = ports.length === 0 ? [] : await findReservedAddrs(queries, accountId, ports);
-    return claims.map((claim) => {
-      const { hostname, port } = new URL(claim.url);
+    return found.map((each, index): OnlineEndpoint => {
+      const { host, port } = places[index] ?? { host: '', port: 0 };
       return {
-        id: claim.endpointId,
-        claim,
-        session: sessionOf(claim),
-        domain: domains.find((row) => row.domain === hostname && row.accountId === accountId) ?? null,
-        addr: claim.proto === 'tcp' ? (addrs.find((row) => row.port === Number(port)) ?? null) : null,
+        ...each,
+        domain: domains.find((row) => row.domain === host && row.accountId === accountId) ?? null,
+        addr: host === '' ? (addrs.find((row) => row.port === port) ?? null) : null,
       };
     });
   }
+}
+
+type Unnamed =
+  | { readonly kind: 'agent'; readonly id: string; readonly claim: LiveClaim }
+  | { readonly kind: 'cloud'; readonly id: string; readonly row: CloudEndpointRow };
+
+/** Host '' for what is known by its port. */
+function placeOf(found: Unnamed): { readonly host: string; readonly port: number } {
+  if (found.kind === 'cloud') return { host: found.row.host, port: found.row.port };
+  const { hostname, port } = new URL(found.claim.url);
+  const isPort = found.claim.proto === 'tcp' && found.claim.internal !== true;
+  return { host: isPort ? '' : hostname, port: Number(port) };
 }

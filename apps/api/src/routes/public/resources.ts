@@ -25,6 +25,7 @@ import type {
   ApiKeyRow,
   AuditEventRow,
   CertificateAuthorityRow,
+  CloudEndpointRow,
   CredentialRow,
   EventDestinationRow,
   EventSubscriptionRow,
@@ -120,8 +121,8 @@ export class Resources {
       port,
       hostport: `${url.hostname}:${port}`,
       region: session?.region ?? '',
-      bindings: ['public'],
-      pooling_enabled: false,
+      bindings: [claim.internal === true ? 'internal' : 'public'],
+      pooling_enabled: claim.poolingEnabled === true,
       traffic_policy: '',
       upstream_url: claim.forwardsTo,
       upstream_protocol: '',
@@ -131,6 +132,43 @@ export class Resources {
       tunnel_session: this.ref('tunnel_sessions', claim.sessionId),
       edge: null,
       principal: null,
+    };
+  }
+
+  cloudEndpoint(
+    row: CloudEndpointRow,
+    publicUrl: string,
+    name: { readonly domain: ReservedDomainRow | null; readonly addr: ReservedAddrRow | null },
+  ): EndpointResource {
+    const { domain, addr } = name;
+    const url = new URL(publicUrl);
+    const port = url.port === '' ? (defaultPorts.get(row.proto) ?? 443) : Number(url.port);
+    // A wildcard is no host that URL would take apart.
+    const host = row.host === '' ? url.hostname : row.host;
+    return {
+      ...this.#common('endpoints', row),
+      updated_at: row.updatedAt.toISOString(),
+      name: '',
+      type: 'cloud',
+      public_url: publicUrl,
+      url: publicUrl,
+      proto: row.proto,
+      scheme: row.proto,
+      host,
+      port,
+      hostport: `${host}:${port}`,
+      region: '',
+      bindings: [row.internal ? 'internal' : 'public'],
+      pooling_enabled: row.poolingEnabled,
+      traffic_policy: row.trafficPolicy,
+      upstream_url: '',
+      upstream_protocol: '',
+      domain: domain === null ? null : this.ref('reserved_domains', domain.id),
+      tcp_addr: addr === null ? null : this.ref('reserved_addrs', addr.id),
+      tunnel: null,
+      tunnel_session: null,
+      edge: null,
+      principal: row.createdBy === null ? null : this.#principal(row.createdBy),
     };
   }
 

@@ -26,7 +26,9 @@ import { callerOf, listBody, notFound, readPage, resourcesFor } from './conventi
 
 /** `/vaults` and `/vault_secrets`. A value is sealed before it is stored, and never shown again. */
 export function vaultRoutes(app: FastifyInstance, context: ApiContext): void {
-  const { seals, database, config, now } = context;
+  const { seals, database, config, now, changes } = context;
+  const tell = ({ accountId }: { readonly accountId: string }): void =>
+    changes.publish({ kind: 'account-changed', accountId });
   collectionRoutes(app, context, collections.vaults, {
     audited: 'vault',
     shape: (resources, row: VaultRow) => resources.vault(row),
@@ -53,6 +55,7 @@ export function vaultRoutes(app: FastifyInstance, context: ApiContext): void {
         updatedAt: at,
       }),
     remove: ({ queries, caller }, id) => deleteVault(queries, caller.accountId, id),
+    changed: (_what, row: VaultRow) => tell(row),
     faults: {
       conflict: () => new PorticoError(409, { reason: 'There is a vault of this name already' }),
       referenced: () => new PorticoError(409, { reason: 'The vault still holds secrets' }),
@@ -91,6 +94,7 @@ export function vaultRoutes(app: FastifyInstance, context: ApiContext): void {
         updatedAt: at,
       }),
     remove: ({ queries, caller }, id) => deleteVaultSecret(queries, caller.accountId, id),
+    changed: (_what, row: VaultSecretRow) => tell(row),
     faults: { conflict: () => new PorticoError(409, { reason: 'The vault has a secret of this name already' }) },
   });
 

@@ -1,0 +1,74 @@
+import type {
+  AccountSettings,
+  AccountSettingsRequest,
+  AccountSettingsResponse,
+  Restriction,
+} from '@portico/api-contract/internal';
+import { type AccountSettingsRow, accountSettings, accountVersions, type Database, sealedSecrets } from '@portico/db';
+import type { Seals } from '../secrets/seals.ts';
+
+/**
+ * What edges keep of the accounts they serve, where it is newer than theirs: IP policies, restrictions, and the
+ * secrets that policies on that edge name. Secrets leave their seal only here, for the answer.
+ */
+export async function readAccountSettings(
+  { database, seals }: { database: Database; seals: Seals },
+  { accounts }: AccountSettingsRequest,
+): Promise<AccountSettingsResponse> {
+  const { queries } = database;
+  const versions = new Map(
+    (
+      await accountVersions(
+        queries,
+        accounts.map(({ accountId }) => accountId),
+      )
+    ).map(({ accountId, version }) => [accountId, version]),
+  );
+  const gone = accounts.flatMap(({ accountId }) => (versions.has(accountId) ? [] : [accountId]));
+  const stale = accounts.filter(({ accountId, version }) => {
+    const current = versions.get(accountId);
+    return current !== undefined && (version === null || version < current);
+  });
+  if (stale.length === 0) return { changed: [], gone };
+  const rows = await accountSettings(
+    queries,
+    stale.map(({ accountId }) => accountId),
+  );
+  const changed: AccountSettings[] = [];
+  for (const row of rows) {
+    const wanted = stale.find(({ accountId }) => accountId === row.accountId)?.secrets ?? [];
+    const sealed = await sealedSecrets(queries, row.accountId, wanted);
+    const secrets = wanted.flatMap(({ vault, name }) => {
+      const found = sealed.find((secret) => secret.name === name && [secret.vault, secret.vaultId].includes(vault));
+      if (found === undefined) return [];
+      return [{ vault, name, value: seals.open('vault_secret', found.id, found.sealedValue) }];
+    });
+    changed.push({ ...settingsOf(row), secrets });
+  }
+  return { changed, gone };
+}
+
+function settingsOf(row: AccountSettingsRow): Omit<AccountSettings, 'secrets'> {
+  const policies = row.ipPolicies.map(({ id, rules }) => ({
+    id,
+    allow: rules.filter(({ action }) => action === 'allow').map(({ cidr }) => cidr),
+    deny: rules.filter(({ action }) => action === 'deny').map(({ cidr }) => cidr),
+  }));
+  const restrictionOf = (type: 'agent' | 'endpoints'): Restriction | null => {
+    const found = row.restrictions.find((restriction) => restriction.type === type);
+    if (found === undefined) return null;
+    const of = policies.filter(({ id }) => found.policyIds.includes(id));
+    return {
+      enforced: found.enforced,
+      allow: of.flatMap(({ allow }) => allow),
+      deny: of.flatMap(({ deny }) => deny),
+    };
+  };
+  return {
+    accountId: row.accountId,
+    version: row.version,
+    suspended: row.suspended,
+    ipPolicies: policies,
+    restrictions: { agent: restrictionOf('agent'), endpoints: restrictionOf('endpoints') },
+  };
+}

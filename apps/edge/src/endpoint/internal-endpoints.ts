@@ -1,0 +1,43 @@
+import type { Endpoint, EndpointProto } from './endpoint.ts';
+import type { CloudMember } from './url-slots.ts';
+import { UrlSlots } from './url-slots.ts';
+
+/**
+ * Endpoints that only other endpoints of their account reach, by scheme, host and port. No listener leads here: the
+ * one way in is `forward-internal` (and `http-request`) of a policy, which names the account by whose it is.
+ */
+export class InternalEndpoints {
+  readonly #slots: UrlSlots;
+
+  constructor(options: { random?: () => number } = {}) {
+    this.#slots = new UrlSlots(options);
+  }
+
+  find(accountId: string, proto: EndpointProto, host: string, port: number): Endpoint | null {
+    return this.#slots.find(keyOf(accountId, proto, port), host);
+  }
+
+  add(endpoint: Endpoint): void {
+    this.#slots.addBound(keyOf(endpoint.accountId, endpoint.proto, endpoint.port), endpoint);
+  }
+
+  remove(endpoint: Endpoint): boolean {
+    return this.#slots.removeBound(keyOf(endpoint.accountId, endpoint.proto, endpoint.port), endpoint);
+  }
+
+  addCloud(endpoint: CloudMember): void {
+    this.#slots.addCloud(keyOf(endpoint.accountId, endpoint.proto, endpoint.port), endpoint);
+  }
+
+  removeCloud(endpoint: CloudMember, at: { proto: EndpointProto; host: string; port: number }): void {
+    this.#slots.removeCloud(keyOf(endpoint.accountId, at.proto, at.port), at.host, endpoint);
+  }
+
+  get size(): number {
+    return this.#slots.size;
+  }
+}
+
+function keyOf(accountId: string, proto: EndpointProto, port: number): string {
+  return `${accountId} ${proto}:${port} `;
+}
