@@ -77,6 +77,9 @@ export interface EdgeLimits {
   readonly agentUntakenStreams: number;
   /** How long streams beyond these wait for room before they are refused. */
   readonly untakenPatienceMs: number;
+  /** How many streams of a session may wait beyond L19, and for how long. */
+  readonly queuedStreams: number;
+  readonly queueTimeoutMs: number;
   /** L21: new binds of a session: at once, and a second. */
   readonly bindBurst: number;
   readonly bindsPerSecond: number;
@@ -114,6 +117,8 @@ export const defaultLimits: EdgeLimits = {
   sdkUntakenStreams: 100,
   agentUntakenStreams: 256,
   untakenPatienceMs: 1_000,
+  queuedStreams: 256,
+  queueTimeoutMs: 10_000,
   bindBurst: 200,
   bindsPerSecond: 50,
   rpcStreams: 64,

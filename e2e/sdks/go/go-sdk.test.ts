@@ -242,18 +242,13 @@ describe.skipIf(missing !== null)('the official Go SDK', () => {
       await plain.close();
     });
 
-    it('serves 470 exchanges at once on one session, and refuses what its streams do not hold with 503', async () => {
+    it('serves 500 exchanges at once on one session: what its streams do not hold waits for room', async () => {
       upstream.holdUntil(470);
       const ids = Array.from({ length: 500 }, (_, index) => `go-at-once-${index}`);
       const answers = await Promise.all(
         ids.map((id) => visit(env, `${url}/held`, { headers: { 'x-id': id }, timeoutMs: 50_000 })),
       );
-      // How many are refused depends on how many were answered before the last came.
-      for (const [index, { status, headers, body }] of answers.entries()) {
-        if (status === 200) expect(body.toString()).toBe(ids[index]);
-        else expect([status, headers['ngrok-error-code']]).toEqual([503, 'ERR_NGROK_734']);
-      }
-      expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(470);
+      expect(answers.map(({ status, body }) => `${status} ${body}`)).toEqual(ids.map((id) => `200 ${id}`));
       expect(upstream.mostHeld()).toBeGreaterThanOrEqual(470);
     });
 

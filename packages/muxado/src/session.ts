@@ -51,6 +51,8 @@ export interface MuxSessionOptions {
   onClose(end: SessionEnd): void;
   /** The time from a beat to its echo. */
   onLatency?(ms: number): void;
+  /** A stream that we opened is gone: there is a place for another. Open it later, not in this call. */
+  onRoom?(): void;
   /** A handler threw: its stream was reset with code 2. Without this the error is thrown again, outside the session. */
   onHandlerError?(error: unknown, stream: MuxStream): void;
   readonly clock?: Clock;
@@ -604,8 +606,12 @@ export class MuxSession {
     this.#untyped.delete(stream);
     this.#grownBytes -= stream.windowBytes - WINDOW_BYTES;
     if (stream.isHeartbeat) return;
-    if (stream.openedByUs) this.#localStreams -= 1;
-    else this.#peerStreams -= 1;
+    if (stream.openedByUs) {
+      this.#localStreams -= 1;
+      this.#options.onRoom?.();
+    } else {
+      this.#peerStreams -= 1;
+    }
   }
 
   #rememberReset(streamId: number, allowance: number): void {

@@ -112,6 +112,9 @@ export class AgentConnection {
       startBeating: false,
       onStream: (stream, type) => this.#onStream(stream, type),
       onClose: (end) => this.#onClose(end),
+      onRoom: () => {
+        if (this.#state.kind === 'known') this.#state.session.opener.admitSoon();
+      },
       onHandlerError: (error) => side.log.error({ err: error }, 'a stream handler failed'),
     });
   }

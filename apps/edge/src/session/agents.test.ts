@@ -267,9 +267,9 @@ describe('Bind', () => {
 
   it('refuses an upstream protocol that it cannot speak', async () => {
     const agent = await join();
-    const answer = await agent.call(StreamType.bind, { ...agent.bindRequest('https', {}), ForwardsProto: 'http2' });
+    const answer = await agent.call(StreamType.bind, { ...agent.bindRequest('https', {}), ForwardsProto: 'http3' });
     expect(errorCode(answer)).toBe('ERR_NGROK_310');
-    expect(String(answer.Error)).toContain('http2');
+    expect(String(answer.Error)).toContain('http3');
   });
 
   it('writes the PROXY header as the first bytes of a stream', async () => {

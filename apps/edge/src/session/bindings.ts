@@ -219,7 +219,7 @@ export class Bindings {
   #check(session: AgentSession, request: BindRequest): Candidate {
     const { proto } = request;
     if (!isTunnelProto(proto)) throw new PorticoError(332, { proto: proto.slice(0, 32) });
-    if (!['', 'http1'].includes(request.forwardsProto)) {
+    if (!['', 'http1', 'http2'].includes(request.forwardsProto)) {
       throw new PorticoError(310, { option: `ForwardsProto ${request.forwardsProto.slice(0, 32)}` });
     }
     if (request.ipPolicyRef !== '') throw new PorticoError(310, { option: 'IPPolicyRef' });

@@ -31,6 +31,7 @@ async function setUp(
     limits: { localStreams: 2_000 },
     onStream: () => {},
     onClose: () => opener.close(),
+    onRoom: () => opener.admitSoon(),
   });
   edge.setAuthenticated();
   const agent = new MuxSession({
@@ -47,7 +48,14 @@ async function setUp(
   const opener: StreamOpener = new StreamOpener({
     mux: edge,
     cap: options.cap ?? 480,
-    limits: { acceptTimeoutMs: 10_000, untakenStreams: 256, untakenPatienceMs: 1_000, ...options },
+    limits: {
+      acceptTimeoutMs: 10_000,
+      untakenStreams: 256,
+      untakenPatienceMs: 1_000,
+      queuedStreams: 256,
+      queueTimeoutMs: 10_000,
+      ...options,
+    },
     nowMs: () => clock.nowMs,
   });
   cleanups.push(() => {
@@ -63,11 +71,8 @@ async function setUp(
     arrived: async (count: number) => {
       while (streams.length < count) await new Promise<void>((resolve) => waiters.push(resolve));
     },
-    open: (withReply = false) =>
-      opener.open(
-        { type: 3, first: [Buffer.from('head')], reply: withReply ? new OpenReplyReader() : null },
-        'demo.test',
-      ),
+    open: (withReply = false, host = 'demo.test', head = 'head') =>
+      opener.open({ type: 3, first: [Buffer.from(head)], reply: withReply ? new OpenReplyReader() : null }, host),
   };
 }
 
@@ -166,10 +171,55 @@ describe('a stream to a stock agent', () => {
 });
 
 describe('the caps of a session', () => {
-  it('refuses the stream above the cap with 734', async () => {
-    const { open } = await setUp({ cap: 3 });
-    for (let i = 0; i < 3; i += 1) new Recorder(open());
+  it('lets streams above the cap wait until others are over, and refuses those above that with 734', async () => {
+    const { open, opener, streams, arrived } = await setUp({ cap: 2, queuedStreams: 1 }, take);
+    const first = [open(), open()];
+    for (const stream of first) new Recorder(stream);
+    const waiting = new Recorder(open());
     expect(() => open()).toThrow(expect.objectContaining({ code: 734 }));
+    await arrived(2);
+    expect(opener.openStreams).toBe(3);
+    first[0]?.abort();
+    await waiting.saw('accepted');
+    expect(streams).toHaveLength(3);
+    expect(opener.openStreams).toBe(2);
+  });
+
+  it('refuses with QUEUE_TIMEOUT who has waited too long while the agent works', async () => {
+    const { open, opener, clock } = await setUp({ cap: 1, queueTimeoutMs: 5_000 }, take);
+    await new Recorder(open()).saw('accepted');
+    const waiting = new Recorder(open());
+    clock.nowMs += 4_900;
+    opener.sweep();
+    expect(waiting.calls).toEqual([]);
+    clock.nowMs += 200;
+    opener.sweep();
+    expect(waiting.calls).toEqual(['refused QUEUE_TIMEOUT']);
+    expect(opener.openStreams).toBe(1);
+  });
+
+  it('gives a free place to the endpoints of the session in turn', async () => {
+    const heads: string[] = [];
+    const { open } = await setUp({ cap: 1 }, (stream) => {
+      stream.setHandler({
+        onData: (chunk) => {
+          heads.push(chunk.toString());
+          stream.ack(chunk.length);
+          stream.end(Buffer.from('x'));
+        },
+        onEnd: () => {},
+        onReset: () => {},
+        onWritable: () => {},
+      });
+    });
+    const streams = ['a1', 'a2', 'a3', 'b1', 'c1', 'b2'].map((head) => open(false, `${head[0]}.test`, head));
+    const seen = streams.map((stream) => {
+      const recorder = new Recorder(stream);
+      void recorder.saw('end').then(() => stream.end());
+      return recorder.saw('end');
+    });
+    await Promise.all(seen);
+    expect(heads).toEqual(['a1', 'a2', 'b1', 'c1', 'a3', 'b2']);
   });
 
   it('frees the place of a stream that is over', async () => {
@@ -270,11 +320,53 @@ describe('many streams at once', () => {
 });
 
 describe('an agent whose queue is full', () => {
-  it.each([9, 5])('has not seen what it turns away unread with RST %i', async (code) => {
-    const { open } = await setUp({}, (stream) => stream.reset(code));
+  it('has not seen what it turns away unread with RST 5', async () => {
+    const { open } = await setUp({}, (stream) => stream.reset(5));
     const seen = new Recorder(open());
     await seen.saw('refused NOT_TAKEN');
     expect(seen.calls).toEqual(['refused NOT_TAKEN']);
+  });
+
+  it.each([false, true])('gets the same stream again, with all that was written (replies: %s)', async (replies) => {
+    const got = Promise.withResolvers<string>();
+    const { open, opener, clock, streams, arrived } = await setUp({}, (stream) => {
+      if (streams.length === 1) {
+        stream.reset(9);
+        return;
+      }
+      let text = '';
+      stream.setHandler({
+        onData: (chunk) => {
+          text += chunk.toString();
+          stream.ack(chunk.length);
+        },
+        onEnd: () => got.resolve(text),
+        onReset: () => {},
+        onWritable: () => {},
+      });
+      if (replies) stream.write(encodeOpenOk());
+      stream.write(Buffer.from('taken'));
+    });
+    const stream = open(replies);
+    const seen = new Recorder(stream);
+    stream.write(Buffer.from(' one'));
+    await arrived(1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    stream.write(Buffer.from(' two'));
+    clock.nowMs += 250;
+    opener.sweep();
+    await seen.saw('accepted');
+    stream.end(Buffer.from(' three'));
+    expect(await got.promise).toBe('head one two three');
+    expect(seen.calls).toEqual(['accepted', 'data taken']);
+  });
+
+  it('has turned away for good what is too long to be at hand', async () => {
+    const { open } = await setUp({}, (stream) => stream.reset(9));
+    const stream = open();
+    stream.write(Buffer.alloc(40_000));
+    stream.write(Buffer.alloc(40_000));
+    await new Recorder(stream).saw('refused NOT_TAKEN');
   });
 
   it('may have seen what it resets otherwise, or after a first frame', async () => {
@@ -295,22 +387,25 @@ describe('an agent whose queue is full', () => {
     });
     const first = new Recorder(open());
     const second = new Recorder(open());
-    await second.saw('refused NOT_TAKEN');
+    await arrived(2);
+    await new Promise((resolve) => setTimeout(resolve, 20));
     const third = new Recorder(open());
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(streams).toHaveLength(2);
     streams[0]?.write(Buffer.from('taken'));
     await first.saw('accepted');
-    await arrived(3);
-    expect(third.calls).toEqual([]);
+    await arrived(4);
+    expect([second.calls, third.calls]).toEqual([[], []]);
   });
 
   it('gets the next stream after a moment, when it says nothing', async () => {
     const { open, opener, clock, arrived, streams } = await setUp({}, (stream) => {
       if (streams.length === 1) stream.reset(9);
     });
-    await new Recorder(open()).saw('refused NOT_TAKEN');
-    new Recorder(open());
+    const stream = open();
+    new Recorder(stream);
+    await arrived(1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
     opener.sweep();
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(streams).toHaveLength(1);

@@ -8,6 +8,9 @@ export interface StreamOpenerLimits {
   /** Streams of a session that its agent has not taken yet: as many as its own queue holds. */
   readonly untakenStreams: number;
   readonly untakenPatienceMs: number;
+  /** Streams that may wait beyond the cap, and for how long. */
+  readonly queuedStreams: number;
+  readonly queueTimeoutMs: number;
 }
 
 /** How a stream begins. */
@@ -25,13 +28,16 @@ const REPLY_GRACE_MS = 1_000;
 /** How long an agent whose queue was full is left alone, unless it takes a stream before. */
 const FULL_PAUSE_MS = 200;
 
-/** Bytes that may wait in a stream that is not open yet. */
+/** Bytes that may wait in a stream that is not open yet, and are kept of one that its agent has not taken. */
 const HELD_BYTES = 65_536;
 
 /**
- * Opens a session's streams and watches that its agent takes them (L19, L20). At most `untakenStreams` are on their
- * way to the agent unanswered; more wait here, and are refused if the agent takes none for `untakenPatienceMs`, which
- * tells a burst of visitors from an agent that stands still. `sweep` is called by the session table's one timer.
+ * Opens a session's streams and watches that its agent takes them (L19, L20). At most `cap` are open and at most
+ * `untakenStreams` are on their way to the agent unanswered; more wait here, at most `queuedStreams` beyond the cap, the
+ * endpoints of the session in turn, so that a crowd at one does not stand before the others. Who waits is refused after
+ * `queueTimeoutMs`, or once the agent has taken none for `untakenPatienceMs`, which tells a burst of visitors from an
+ * agent that stands still. What the agent turns away unread because its own queue is full waits again. `sweep` is called
+ * by the session table's one timer, `admitSoon` when a stream of the session is gone.
  */
 export class StreamOpener {
   readonly #mux: MuxSession;
@@ -39,8 +45,10 @@ export class StreamOpener {
   readonly #nowMs: () => number;
   /** Opened, nothing came back yet; oldest first. */
   readonly #untaken = new Set<OpenedStream>();
-  /** Waiting for room; oldest first. */
-  readonly #held = new Set<OpenedStream>();
+  /** Waiting for room: by host, the next one's turn first; of each, oldest first. */
+  readonly #held = new Map<string, Set<OpenedStream>>();
+  #heldCount = 0;
+  #admitting = false;
   /** The agent said that its queue is full (RST 9): until then nothing is opened. */
   #fullUntilMs = Number.NEGATIVE_INFINITY;
   readonly cap: number;
@@ -55,25 +63,35 @@ export class StreamOpener {
   }
 
   get openStreams(): number {
-    return this.#mux.localStreams + this.#held.size;
+    return this.#mux.localStreams + this.#heldCount;
   }
 
   /** @throws PorticoError 734, 742, 3210 as `Member.open`. */
   open(opening: Opening, host: string): UpstreamStream {
     if (this.draining) throw new PorticoError(742);
     if (this.#mux.isClosed) throw new PorticoError(3210, { host, seconds: 0 });
-    if (this.openStreams >= this.cap) {
-      throw new PorticoError(734, { host, limit: this.cap, waiting: this.#untaken.size + this.#held.size });
+    if (this.openStreams >= this.cap + this.#limits.queuedStreams) {
+      throw new PorticoError(734, { host, limit: this.cap, waiting: this.#untaken.size + this.#heldCount });
     }
     const stream = new OpenedStream(opening, host, this.#events);
     if (!this.#hasRoom()) {
       stream.heldSinceMs = this.#nowMs();
-      this.#held.add(stream);
+      this.#hold(stream);
     } else {
       stream.start(this.#mux, this.#nowMs());
       this.#untaken.add(stream);
     }
     return stream;
+  }
+
+  /** There may be room for those who wait. */
+  admitSoon(): void {
+    if (this.#heldCount === 0 || this.#admitting) return;
+    this.#admitting = true;
+    setImmediate(() => {
+      this.#admitting = false;
+      this.#admit();
+    });
   }
 
   sweep(): void {
@@ -96,39 +114,77 @@ export class StreamOpener {
       stream.giveUp('ACCEPT_TIMEOUT', `the agent did not take the stream within ${seconds} s`);
     }
     this.#admit();
-    for (const stream of this.#held) {
-      const standsStill = oldestAgeMs >= this.#limits.untakenPatienceMs;
-      if (!standsStill || nowMs - stream.heldSinceMs < this.#limits.untakenPatienceMs) break;
-      this.#held.delete(stream);
-      stream.giveUp('QUEUE_TIMEOUT', 'the agent takes no streams');
+    const standsStill = oldestAgeMs >= this.#limits.untakenPatienceMs;
+    const patienceMs = standsStill ? this.#limits.untakenPatienceMs : this.#limits.queueTimeoutMs;
+    for (const stream of [...this.#held.values()].flatMap((streams) => [...streams])) {
+      if (nowMs - (stream.heldSinceMs ?? nowMs) < patienceMs) continue;
+      this.#unhold(stream);
+      stream.giveUp('QUEUE_TIMEOUT', standsStill ? 'the agent takes no streams' : 'no stream became free in time');
     }
   }
 
   /** The session is over: what waits hears of it as of a reset. */
   close(): void {
-    const held = [...this.#held];
+    const held = [...this.#held.values()].flatMap((streams) => [...streams]);
     this.#held.clear();
+    this.#heldCount = 0;
     this.#untaken.clear();
     for (const stream of held) stream.lost();
   }
 
   readonly #events: StreamEvents = {
     settled: (stream, how) => {
-      this.#held.delete(stream);
+      this.#unhold(stream);
       if (how === 'full') this.#fullUntilMs = this.#nowMs() + FULL_PAUSE_MS;
       else if (how === 'taken') this.#fullUntilMs = Number.NEGATIVE_INFINITY;
       if (this.#untaken.delete(stream)) this.#admit();
     },
+    waitsAgain: (stream) => {
+      this.#untaken.delete(stream);
+      this.#fullUntilMs = this.#nowMs() + FULL_PAUSE_MS;
+      if (stream.heldSinceMs === null) stream.heldSinceMs = this.#nowMs();
+      this.#hold(stream);
+    },
   };
 
   #hasRoom(): boolean {
-    return this.#untaken.size < this.#limits.untakenStreams && this.#nowMs() >= this.#fullUntilMs;
+    return (
+      this.#mux.localStreams < this.cap &&
+      this.#untaken.size < this.#limits.untakenStreams &&
+      this.#nowMs() >= this.#fullUntilMs
+    );
+  }
+
+  #hold(stream: OpenedStream): void {
+    const streams = this.#held.get(stream.host);
+    if (streams === undefined) this.#held.set(stream.host, new Set([stream]));
+    else streams.add(stream);
+    this.#heldCount += 1;
+  }
+
+  #unhold(stream: OpenedStream): void {
+    const streams = this.#held.get(stream.host);
+    if (streams?.delete(stream) !== true) return;
+    this.#heldCount -= 1;
+    if (streams.size === 0) this.#held.delete(stream.host);
+  }
+
+  /** The oldest of the host whose turn it is, which then waits for the others. */
+  #next(): OpenedStream | null {
+    for (const [host, streams] of this.#held) {
+      const [stream] = streams;
+      if (stream === undefined) continue;
+      this.#unhold(stream);
+      if (this.#held.delete(host)) this.#held.set(host, streams);
+      return stream;
+    }
+    return null;
   }
 
   #admit(): void {
-    for (const stream of this.#held) {
-      if (this.#mux.isClosed || !this.#hasRoom()) return;
-      this.#held.delete(stream);
+    while (!this.#mux.isClosed && this.#hasRoom()) {
+      const stream = this.#next();
+      if (stream === null) return;
       try {
         stream.start(this.#mux, this.#nowMs());
         this.#untaken.add(stream);
@@ -143,6 +199,8 @@ export class StreamOpener {
 interface StreamEvents {
   /** It was taken, refused as the agent's queue is full, or is over otherwise: it waits for nothing more. */
   settled(stream: OpenedStream, how: 'taken' | 'full' | 'over'): void;
+  /** Its agent's queue is full, and everything that was written is still at hand. */
+  waitsAgain(stream: OpenedStream): void;
 }
 
 /**
@@ -150,24 +208,26 @@ interface StreamEvents {
  * from then on the mux stream talks to the user directly.
  */
 class OpenedStream implements UpstreamStream {
+  /** Of the endpoint, or its URL where it has none. */
+  readonly host: string;
   readonly #opening: Opening;
-  readonly #host: string;
   readonly #events: StreamEvents;
   #stream: MuxStream | null = null;
   #handler: UpstreamHandler | null = null;
   #state: 'held' | 'untaken' | 'taken' | 'over' = 'held';
-  /** What was written before the stream could be opened. */
-  #early: Uint8Array[] = [];
+  /** What was written before the agent took the stream; null once it grew too long to be written again. */
+  #early: Uint8Array[] | null = [];
   #earlyBytes = 0;
   #earlyEnd = false;
   #toldToStop = false;
   #acceptedAtMs: number | null = null;
-  heldSinceMs = 0;
+  /** Since when it waits, or waited first; null if it never had to. */
+  heldSinceMs: number | null = null;
   openedAtMs = 0;
 
   constructor(opening: Opening, host: string, events: StreamEvents) {
     this.#opening = opening;
-    this.#host = host;
+    this.host = host;
     this.#events = events;
   }
 
@@ -179,14 +239,12 @@ class OpenedStream implements UpstreamStream {
       if (!(error instanceof MuxOpenError)) throw error;
       const full = error.reason === 'stream-limit' || error.reason === 'buffer-limit';
       throw full
-        ? new PorticoError(734, { host: this.#host, limit: mux.localStreams, waiting: 0 })
-        : new PorticoError(3210, { host: this.#host, seconds: 0 });
+        ? new PorticoError(734, { host: this.host, limit: mux.localStreams, waiting: 0 })
+        : new PorticoError(3210, { host: this.host, seconds: 0 });
     }
     this.#state = 'untaken';
     this.openedAtMs = nowMs;
-    for (const chunk of this.#early) this.#stream.write(chunk);
-    this.#early = [];
-    this.#earlyBytes = 0;
+    for (const chunk of this.#early ?? []) this.#stream.write(chunk);
     if (this.#earlyEnd) this.#stream.end();
     if (this.#handler !== null) this.#attach(this.#stream, this.#handler);
     if (this.#toldToStop) {
@@ -201,22 +259,23 @@ class OpenedStream implements UpstreamStream {
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.#stream !== null) return this.#stream.write(chunk);
+    if (this.#state === 'taken' && this.#stream !== null) return this.#stream.write(chunk);
     if (this.#state === 'over') return false;
-    this.#early.push(chunk);
+    this.#early?.push(chunk);
     this.#earlyBytes += chunk.length;
+    if (this.#stream !== null) {
+      if (this.#earlyBytes > HELD_BYTES) this.#early = null;
+      return this.#stream.write(chunk);
+    }
     if (this.#earlyBytes < HELD_BYTES) return true;
     this.#toldToStop = true;
     return false;
   }
 
   end(chunk?: Uint8Array): void {
-    if (this.#stream !== null) {
-      this.#stream.end(chunk);
-      return;
-    }
     if (chunk !== undefined) this.write(chunk);
     this.#earlyEnd = true;
+    this.#stream?.end();
   }
 
   reset(): void {
@@ -289,6 +348,7 @@ class OpenedStream implements UpstreamStream {
           return;
         }
         // Only streams that nobody has read from are turned away with these (protocol notes, section 3).
+        if (code === MuxError.acceptQueueFull && this.#waitAgain()) return;
         this.#over(code === MuxError.acceptQueueFull ? 'full' : 'over');
         handler.onRefused({ code: 'NOT_TAKEN', message: 'the agent did not take the stream', dialMs: 0 });
       },
@@ -325,14 +385,25 @@ class OpenedStream implements UpstreamStream {
       onEnd: () => refuse('DIAL_FAILED', 'the agent closed the stream without an answer', 0),
       onWritable: () => handler.onWritable(),
       onReset: (code) => {
+        if (code === MuxError.acceptQueueFull && stream.acceptedAtMs === null && this.#waitAgain()) return;
         this.#over();
         handler.onReset(code);
       },
     });
   }
 
+  /** False: it cannot, what was written is no longer at hand. */
+  #waitAgain(): boolean {
+    if (this.#early === null || this.#state !== 'untaken') return false;
+    this.#state = 'held';
+    this.#stream = null;
+    this.#events.waitsAgain(this);
+    return true;
+  }
+
   #taken(): void {
     this.#state = 'taken';
+    this.#early = null;
     this.#events.settled(this, 'taken');
   }
 
@@ -340,8 +411,7 @@ class OpenedStream implements UpstreamStream {
     if (this.#state === 'over') return;
     const waited = this.#state !== 'taken';
     this.#state = 'over';
-    this.#early = [];
-    this.#earlyBytes = 0;
+    this.#early = null;
     if (waited) this.#events.settled(this, how);
   }
 }
