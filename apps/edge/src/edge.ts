@@ -30,6 +30,7 @@ import { Metrics } from './observe/metrics.ts';
 import { Watchdog } from './observe/watchdog.ts';
 import { ForwardInternal } from './policy/forward-internal.ts';
 import { Policies } from './policy/policies.ts';
+import { Policies } from './policy/policies.ts';
 import { ErrorAnswers } from './proxy/error-response.ts';
 import { HttpProxy } from './proxy/http-proxy.ts';
 import { PlatformProxy } from './proxy/platform-proxy.ts';
@@ -199,9 +200,14 @@ export async function startEdge(
     },
     asyncActions: { 'forward-internal': new ForwardInternal(internal) },
   });
+  const policies = new Policies({
+    serverRegion: config.region,
+    onLog: (endpoint, metadata) => part('policy').info({ endpointId: endpoint.id, metadata }, 'log action'),
+  });
   const proxy = new HttpProxy({
     routes: router,
     errors,
+    policies,
     admits: (accountId, address) => settings.admits(accountId, address),
     limits: visitorLimits,
     sweep,
@@ -318,6 +324,7 @@ export async function startEdge(
     tokens,
     router,
     tcp,
+    policies,
     live,
     usage,
     events,

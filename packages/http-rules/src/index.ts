@@ -15,7 +15,13 @@ export { fromHttp2Answer, type Http2Answer, toHttp2Request } from './http2-upstr
 export { stripPlatformFields } from './platform-fields.ts';
 export { filterTrailers } from './trailers.ts';
 export { upgradeAgreed } from './upgrade.ts';
-export { appendFraming, type UpstreamRequest, upstreamRequest } from './upstream-request.ts';
+export {
+  appendFraming,
+  changedUpstreamRequest,
+  policyFields,
+  type UpstreamRequest,
+  upstreamRequest,
+} from './upstream-request.ts';
 export {
   type AnswerFraming,
   answerFields,

@@ -47,6 +47,53 @@ export function upstreamRequest({
   return { method: head.method, target: head.target, fields: result };
 }
 
+/**
+ * The fields of a request as a policy sees and changes them: one Host first, then what goes end to end, then where it
+ * came from as the edge says it. Nothing hop-by-hop, no framing, none of the platform's fields.
+ */
+export function policyFields(head: RequestHead, origin: Origin): Fields {
+  const { fields } = head;
+  const named = namedByConnection(fields);
+  const result: Fields = ['Host', head.authority];
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] ?? '';
+    if (fieldRole(name) !== 'ordinary' || named?.has(name.toLowerCase()) === true) continue;
+    result.push(name, fields[i + 1] ?? '');
+  }
+  appendForwarded(result, fields, origin);
+  return result;
+}
+
+/**
+ * The request as the upstream gets it, of fields that began as `policyFields` and were changed by a policy since. What a
+ * policy may not decide, framing and the connection, is left out and written anew.
+ *
+ * @param head target, body and what the connection agreed on; `host` where the policy removed the Host
+ */
+export function changedUpstreamRequest(head: RequestHead, fields: readonly string[], host: string): UpstreamRequest {
+  const result: Fields = ['Host', host];
+  let hasHost = false;
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] ?? '';
+    const role = fieldRole(name);
+    if (role === 'host') {
+      if (!hasHost && !isDisguised(name)) result[1] = fields[i + 1] ?? '';
+      hasHost = true;
+    } else if (role === 'ordinary' || role === 'forwarded') {
+      result.push(name, fields[i + 1] ?? '');
+    }
+  }
+  let trailers = false;
+  for (let i = 0; i < head.fields.length; i += 2) {
+    const name = head.fields[i] ?? '';
+    if (fieldRole(name) === 'te') trailers ||= !isDisguised(name) && acceptsTrailers(head.fields[i + 1] ?? '');
+  }
+  if (head.expectContinue) result.push('Expect', '100-continue');
+  appendConnection(result, head.upgrade, trailers);
+  appendFraming(result, head.body);
+  return { method: head.method, target: head.target, fields: result };
+}
+
 /** TE concerns this hop only, so Connection must say so (RFC 9110 section 10.1.4). */
 function appendConnection(into: Fields, upgrade: string | null, trailers: boolean): void {
   if (trailers) into.push('TE', 'trailers');

@@ -1,3 +1,4 @@
+import { arrivalOf } from '../policy/traffic-contexts.ts';
 import { answerWhole } from '../proxy/error-response.ts';
 import type { Exchange, Visitor } from '../proxy/exchange.ts';
 import type { HttpProxy } from '../proxy/http-proxy.ts';
@@ -39,6 +40,8 @@ export class HttpListener {
           publicPort: this.#publicPort,
           serverName: null,
           tlsVersion: null,
+          http2: false,
+          arrival: arrivalOf(socket, peer, { serverPort: this.#publicPort, serverName: null }),
           streams: new VisitorStreams(idleStreams),
         };
         return new Http1Visitor({ socket, visitor, proxy });

@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import { PorticoError } from '@portico/errors';
 import type { Logger } from '@portico/service';
 import type { Endpoint } from '../endpoint/endpoint.ts';
+import { arrivalOf } from '../policy/traffic-contexts.ts';
 import type { Visitor } from '../proxy/exchange.ts';
 import type { HttpProxy } from '../proxy/http-proxy.ts';
 import { Http1Visitor } from '../proxy/http1-visitor.ts';
@@ -217,9 +218,11 @@ class TlsArrival implements Draining, Swept {
           publicPort: this.#listener.publicPort,
           serverName,
           tlsVersion: socket.getProtocol(),
+          http2: socket.alpnProtocol === 'h2',
+          arrival: arrivalOf(socket, this.#peer, { serverPort: this.#listener.publicPort, serverName }),
           streams: new VisitorStreams(idleStreams),
         };
-        if (socket.alpnProtocol === 'h2') this.#become(new Http2Visitor({ socket, visitor, proxy }));
+        if (visitor.http2) this.#become(new Http2Visitor({ socket, visitor, proxy }));
         else this.#become(new Http1Visitor({ socket, visitor, proxy }));
       }
     }

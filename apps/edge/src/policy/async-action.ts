@@ -53,7 +53,7 @@ export interface AsyncTools {
   /**
    * The whole body of the request, read on first use and given on to the upstream unchanged afterwards. Empty in
    * `on_tcp_connect`.
-   * @throws {PorticoError} 413 when it is longer than `maxBytes` or than the edge keeps.
+   * @throws {PorticoError} 3903 when it is longer than `maxBytes` or than the edge keeps; it still goes to the upstream.
    */
   body(maxBytes: number): Promise<Buffer>;
   /** Adds a field to whatever answer this request gets in the end, such as a cookie. Latin1, no line breaks. */

@@ -1,5 +1,6 @@
 import { PorticoError } from '@portico/errors';
 import {
+  type Action,
   type ActionTools,
   type ActionType,
   type CompiledPolicy,
@@ -9,14 +10,16 @@ import {
   type IpPolicyCidrs,
   isImmediate,
   loadPolicy,
+  type PlainValue,
   type PolicyLimits,
   type PolicyProblem,
+  type PolicyScope,
   type PolicyTarget,
   RateLimiter,
   type SecretStore,
 } from '@portico/traffic-policy';
 import type { Endpoint } from '../endpoint/endpoint.ts';
-import type { AsyncActions, AsyncActionType } from './async-action.ts';
+import type { AsyncActions, AsyncActionType, AsyncOutcome, AsyncTools } from './async-action.ts';
 import { EndpointPolicy } from './endpoint-policy.ts';
 
 /** What policies refer to and do not hold themselves, by account. Answers are those of this moment: nothing is cached. */
@@ -39,6 +42,14 @@ export class Policies {
   readonly data: PolicyData;
   readonly asyncActions: AsyncActions;
   readonly serverRegion: string;
+  /** Called for each `log` action. */
+  readonly onLog: (endpoint: Endpoint, metadata: PlainValue) => void;
+  /** How long one phase of one request may take. On excess: 500. */
+  readonly phaseMs: number;
+  /** Endpoints that may forward one request, one after another. On excess: 502. */
+  readonly hopsMax: number;
+  /** Bytes of a body that actions may ask for as a whole. On excess: 413. */
+  readonly bodyBytesMax: number;
   readonly #limits: PolicyLimits;
   readonly #rateLimiter: RateLimiter;
 
@@ -48,16 +59,28 @@ export class Policies {
     serverRegion = '',
     limits = DEFAULT_POLICY_LIMITS,
     rateLimiter = new RateLimiter(),
+    onLog = () => {},
+    phaseMs = 60_000,
+    hopsMax = 10,
+    bodyBytesMax = 1_048_576,
   }: {
     data?: PolicyData;
     asyncActions?: AsyncActions;
     serverRegion?: string;
     limits?: PolicyLimits;
     rateLimiter?: RateLimiter;
+    onLog?: (endpoint: Endpoint, metadata: PlainValue) => void;
+    phaseMs?: number;
+    hopsMax?: number;
+    bodyBytesMax?: number;
   } = {}) {
     this.data = data;
     this.asyncActions = asyncActions;
     this.serverRegion = serverRegion;
+    this.onLog = onLog;
+    this.phaseMs = phaseMs;
+    this.hopsMax = hopsMax;
+    this.bodyBytesMax = bodyBytesMax;
     this.#limits = limits;
     this.#rateLimiter = rateLimiter;
   }
@@ -95,6 +118,27 @@ export class Policies {
     return { get: (vault, name) => this.data.secret(endpoint.accountId, vault, name) };
   }
 
+  /** Does an action of another part of the edge. */
+  performAsync(action: Action, scope: PolicyScope, tools: AsyncTools): Promise<AsyncOutcome> {
+    const { asyncActions } = this;
+    switch (action.type) {
+      case 'oauth':
+        return asyncActions.oauth?.run(action, scope, tools) ?? missing(action);
+      case 'openid-connect':
+        return asyncActions['openid-connect']?.run(action, scope, tools) ?? missing(action);
+      case 'jwt-validation':
+        return asyncActions['jwt-validation']?.run(action, scope, tools) ?? missing(action);
+      case 'verify-webhook':
+        return asyncActions['verify-webhook']?.run(action, scope, tools) ?? missing(action);
+      case 'http-request':
+        return asyncActions['http-request']?.run(action, scope, tools) ?? missing(action);
+      case 'forward-internal':
+        return asyncActions['forward-internal']?.run(action, scope, tools) ?? missing(action);
+      default:
+        return missing(action);
+    }
+  }
+
   #load(text: string, target: PolicyTarget): CompiledPolicy {
     const loaded = loadPolicy(text, target, this.#limits);
     if (loaded.kind === 'refused') throw new PolicyRefused(loaded.problems);
@@ -114,6 +158,11 @@ export class Policies {
     if (isAsyncType(type)) return this.asyncActions[type] !== undefined;
     return RUN_HERE.has(type);
   }
+}
+
+/** Compiling refuses what is missing, so this is an error of ours: it must not let the request pass. */
+function missing(action: Action): Promise<never> {
+  return Promise.reject(new Error(`this edge has no action ${action.type}`));
 }
 
 /** Actions that need time, a body or a handshake and are done by the edge itself. */

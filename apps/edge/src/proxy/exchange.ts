@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Fields, RequestHead, ResponseHead } from '@portico/http1';
+import type { Arrival } from '../policy/traffic-contexts.ts';
 import type { VisitorStreams } from './visitor-streams.ts';
 
 /** The connection on which a visitor's requests come, worked out once. */
@@ -18,6 +19,10 @@ export interface Visitor {
   readonly tlsVersion: string | null;
   /** The address that it connected to; costs a system call, so it is asked for only where an upstream wants it. */
   serverIp(): string;
+  /** HTTP/2, not HTTP/1. */
+  readonly http2: boolean;
+  /** The connection itself, for policies. */
+  readonly arrival: Arrival;
   /** Its streams to agents (D7). */
   readonly streams: VisitorStreams;
 }
@@ -51,6 +56,8 @@ export interface Exchange {
   end(trailers: Fields): void;
   /** Breaks an answer off so that the visitor can tell it is not whole. */
   cut(): void;
+  /** The exchange to answer on where the edge itself does: no policy sees that answer. */
+  ownAnswer(): Exchange;
   /** Sends `101` and gives the bare socket away, with what the visitor sent after its head. Null over HTTP/2. */
   takeOver(response: ResponseHead): TakenOver | null;
 }

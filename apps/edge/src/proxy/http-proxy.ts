@@ -8,7 +8,9 @@ import {
   NO_BODY,
   type ResponseHead,
 } from '@portico/http1';
-import { countError, type Endpoint, type Member, type OpenHeader } from '../endpoint/endpoint.ts';
+import { countError, type Endpoint, type Member, NO_AGENT, type OpenHeader } from '../endpoint/endpoint.ts';
+import { PolicedExchange, type PolicyHost } from '../policy/policed-exchange.ts';
+import { Policies } from '../policy/policies.ts';
 import { type ErrorAnswers, ownHead } from './error-response.ts';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
 import { HttpStream } from './http-stream.ts';
@@ -27,11 +29,12 @@ export interface HttpRoutes {
  * A visitor's request, end to end: find the endpoint, choose a member of its pool, take or open a stream, send the
  * head anew, copy both bodies with back-pressure, write the answer anew, give the stream back or drop it.
  */
-export class HttpProxy {
+export class HttpProxy implements PolicyHost {
   readonly routes: HttpRoutes;
   readonly errors: ErrorAnswers;
   readonly limits: VisitorLimits;
   readonly sweep: Sweep;
+  readonly policies: Policies;
   readonly #admits: (accountId: string, address: string) => boolean;
   /** Whether a certificate and an owner cover both names, so that a connection made for one may ask for the other. */
   readonly #mayCoalesce: (serverName: string, hostname: string) => boolean;
@@ -45,6 +48,7 @@ export class HttpProxy {
     errors,
     limits,
     sweep,
+    policies = new Policies(),
     admits = () => true,
     mayCoalesce = () => false,
     refusal = () => null,
@@ -54,6 +58,7 @@ export class HttpProxy {
     errors: ErrorAnswers;
     limits: VisitorLimits;
     sweep: Sweep;
+    policies?: Policies;
     /** Whether the account lets this address visit its endpoints. */
     admits?: (accountId: string, address: string) => boolean;
     mayCoalesce?: (serverName: string, hostname: string) => boolean;
@@ -64,6 +69,7 @@ export class HttpProxy {
     this.errors = errors;
     this.limits = limits;
     this.sweep = sweep;
+    this.policies = policies;
     this.#admits = admits;
     this.#mayCoalesce = mayCoalesce;
     this.#refusal = refusal;
@@ -107,16 +113,26 @@ export class HttpProxy {
       this.errors.answer(exchange, new PorticoError(3205, { address: visitor.address }));
       return;
     }
-    if (!visitor.streams.enter(endpoint, this.limits.connectionsPerEndpoint)) {
+    this.pass(exchange, endpoint, 0);
+  }
+
+  pass(exchange: Exchange, endpoint: Endpoint, hops: number): void {
+    if (!exchange.visitor.streams.enter(endpoint, this.limits.connectionsPerEndpoint)) {
       countError(endpoint.counters, 743);
       this.errors.answer(
-        exchange,
+        exchange.ownAnswer(),
         new PorticoError(743, { reason: `${endpoint.url} has too many visitor connections` }),
       );
       return;
     }
     endpoint.counters.requests += 1;
-    new Forwarding(this, exchange, endpoint).start();
+    const { policy } = endpoint;
+    if (policy === null) this.forward(exchange, endpoint, null);
+    else new PolicedExchange({ exchange, endpoint, policy, host: this, hops }).start();
+  }
+
+  forward(exchange: Exchange, endpoint: Endpoint, prepared: UpstreamRequest | null): void {
+    new Forwarding(this, exchange, endpoint, prepared).start();
   }
 }
 
@@ -128,6 +144,8 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
   readonly #proxy: HttpProxy;
   readonly #exchange: Exchange;
   readonly #endpoint: Endpoint;
+  /** The head for the upstream where a policy made it. */
+  readonly #prepared: UpstreamRequest | null;
   #phase: Phase = 'waiting';
   #member: Member | null = null;
   #stream: UpstreamExchange | null = null;
@@ -144,10 +162,11 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
   #visitorFull = false;
   #continued = false;
 
-  constructor(proxy: HttpProxy, exchange: Exchange, endpoint: Endpoint) {
+  constructor(proxy: HttpProxy, exchange: Exchange, endpoint: Endpoint, prepared: UpstreamRequest | null) {
     this.#proxy = proxy;
     this.#exchange = exchange;
     this.#endpoint = endpoint;
+    this.#prepared = prepared;
     this.#answerGapMs = proxy.limits.responseBodyGapMs;
     this.#progressMs = proxy.sweep.now();
   }
@@ -164,10 +183,13 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
     const member = this.#endpoint.pool.pick();
     this.#member = member;
     if (member === null) {
-      this.#fail(new PorticoError(3200, { host: request.hostname, url: this.#endpoint.url }));
+      const { pool, url } = this.#endpoint;
+      this.#fail(
+        pool === NO_AGENT ? new PorticoError(6029, { url }) : new PorticoError(3200, { host: request.hostname, url }),
+      );
       return;
     }
-    const head = this.#requestHead();
+    const head = this.#prepared ?? this.#requestHead();
     const opened =
       this.#endpoint.forwardsProto === 'http2' ? this.#sendOverHttp2(member, head) : this.#sendOverHttp1(member, head);
     if (opened && this.#attempts > 1) this.#sendAgain();
@@ -244,7 +266,7 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
     return {
       clientIp: visitor.address,
       clientPort: visitor.port,
-      proto: visitor.scheme,
+      proto: this.#endpoint.proto,
       passthroughTls: false,
       ...(this.#endpoint.proxyProtocol === 0 ? {} : { serverIp: visitor.serverIp() }),
     };
@@ -419,7 +441,12 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
     this.#phase = 'over';
     countError(this.#endpoint.counters, error.code);
     if (this.#exchange.answered) this.#exchange.cut();
-    else this.#proxy.errors.answer(this.#exchange, error, { endpoint: this.#endpoint, member: this.#member, failure });
+    else
+      this.#proxy.errors.answer(this.#exchange.ownAnswer(), error, {
+        endpoint: this.#endpoint,
+        member: this.#member,
+        failure,
+      });
   }
 }
 

@@ -152,6 +152,10 @@ export class Http1Visitor implements Exchange, Swept {
     this.#finishExchange();
   }
 
+  ownAnswer(): this {
+    return this;
+  }
+
   cut(): void {
     // What was written leaves first: the visitor should see how far the answer came.
     if (this.#socket.writableCorked > 0) this.#socket.uncork();

@@ -304,6 +304,10 @@ class Http2Exchange implements Exchange {
     this.#stream.resume();
   }
 
+  ownAnswer(): this {
+    return this;
+  }
+
   cut(): void {
     if (this.#over) return;
     this.#over = true;

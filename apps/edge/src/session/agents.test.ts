@@ -236,13 +236,16 @@ describe('Auth', () => {
 
 describe('Bind', () => {
   it.each([
+    ['an option that is not honoured', 'https', { WebsocketTCPConverter: {} }, 'ERR_NGROK_310'],
     [
-      'an option that is not honoured',
+      'basic auth with a password that is too short',
       'https',
       { BasicAuth: { credentials: [{ username: 'u', cleartext_password: 'p' }] } },
-      'ERR_NGROK_310',
+      'ERR_NGROK_2258',
     ],
-    ['a traffic policy', 'https', { TrafficPolicy: '{"on_http_request":[]}' }, 'ERR_NGROK_310'],
+    ['a policy that is none', 'https', { TrafficPolicy: 'on_http_request: [}' }, 'ERR_NGROK_2236'],
+    ['a policy with an action that there is not', 'https', { TrafficPolicy: policyWith('fly') }, 'ERR_NGROK_2201'],
+    ['a policy of another protocol', 'tcp', { TrafficPolicy: policyWith('deny') }, 'ERR_NGROK_2230'],
     ['an unknown protocol', 'gopher', {}, 'ERR_NGROK_332'],
     ['a name with a bad character', 'https', { Domain: 'a_b.portico.localhost' }, 'ERR_NGROK_326'],
     ['a bad subdomain', 'https', { Subdomain: 'a b' }, 'ERR_NGROK_328'],
@@ -544,4 +547,9 @@ async function api(method: string, path: string, body?: object): Promise<any> {
   const text = await response.text();
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
   return text === '' ? null : JSON.parse(text);
+}
+
+/** A policy with one action in the request phase. */
+function policyWith(type: string): string {
+  return JSON.stringify({ on_http_request: [{ actions: [{ type }] }] });
 }

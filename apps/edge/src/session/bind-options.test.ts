@@ -28,22 +28,7 @@ describe('bind options', () => {
   });
 
   it.each([
-    ['Compression', {}],
-    ['CircuitBreaker', { error_threshold: 0.5 }],
-    ['IPRestriction', { allow_cidrs: ['10.0.0.0/8'] }],
-    ['BasicAuth', { credentials: [{ username: 'u', cleartext_password: 'p' }] }],
-    ['Auth', 'u:p'],
-    ['OAuth', { provider: 'x' }],
-    ['OIDC', { issuer_url: 'x' }],
-    ['WebhookVerification', { provider: 'github', secret: 's' }],
-    ['MutualTLSCA', { mutual_tls_ca: 'eA==' }],
-    ['TLSTermination', {}],
-    ['RequestHeaders', { add: ['host:localhost'] }],
-    ['ResponseHeaders', { remove: ['x'] }],
     ['WebsocketTCPConverter', {}],
-    ['UserAgentFilter', { allow: ['^a'] }],
-    ['TrafficPolicy', '{"on_http_request":[]}'],
-    ['Policy', { inbound: [] }],
     ['HostHeaderRewrite', true],
     ['ProxyProto', 3],
     ['SomethingNew', true],

@@ -10,8 +10,30 @@ import {
   unsupportedOptions,
 } from '@portico/protocol';
 
-/** What this edge does for an endpoint beyond carrying bytes; the agent alone sees to `MutualTLSAtAgent`. */
-const HONOURED: ReadonlySet<OptionName> = new Set<OptionName>(['ProxyProto', 'MutualTLSAtAgent']);
+/**
+ * What this edge does for an endpoint beyond carrying bytes; the agent alone sees to `MutualTLSAtAgent`. All but
+ * `ProxyProto` become rules of a policy (`bind-policy.ts`).
+ */
+const HONOURED: ReadonlySet<OptionName> = new Set<OptionName>([
+  'Auth',
+  'BasicAuth',
+  'CircuitBreaker',
+  'Compression',
+  'IPRestriction',
+  'MutualTLSAtAgent',
+  'MutualTLSAtEdge',
+  'MutualTLSCA',
+  'OAuth',
+  'OIDC',
+  'Policy',
+  'ProxyProto',
+  'RequestHeaders',
+  'ResponseHeaders',
+  'TLSTermination',
+  'TrafficPolicy',
+  'UserAgentFilter',
+  'WebhookVerification',
+]);
 
 /**
  * Reads the options of a bind and refuses by name each one that this edge would otherwise drop: a user who asked for

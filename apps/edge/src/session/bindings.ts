@@ -12,6 +12,7 @@ import {
   type TunnelProto,
 } from '@portico/protocol';
 import { type Logger, newId } from '@portico/service';
+import type { PolicyTarget } from '@portico/traffic-policy';
 import { pause } from '../control/backoff.ts';
 import type { EventsReporter } from '../control/events-reporter.ts';
 import type { LiveState } from '../control/live-state.ts';
@@ -19,10 +20,13 @@ import type { UsageReporter } from '../control/usage-reporter.ts';
 import { BoundEndpoint, type EndpointFacts } from '../endpoint/bound-endpoint.ts';
 import type { Endpoint, EndpointId } from '../endpoint/endpoint.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import type { EndpointPolicy } from '../policy/endpoint-policy.ts';
+import type { Policies } from '../policy/policies.ts';
 import type { Router } from '../router/router.ts';
 import type { AgentSession } from './agent-session.ts';
 import type { AgentTokens, BindClaim } from './agent-tokens.ts';
 import { hashOptions, honouredOptions } from './bind-options.ts';
+import { type BindDocuments, bindDocuments, bindPolicy } from './bind-policy.ts';
 import { SessionMember } from './session-member.ts';
 import { type PublicNames, type Wanted, wantedName } from './wanted-name.ts';
 
@@ -50,6 +54,8 @@ interface Binding {
   readonly bindId: string;
   readonly endpoint: BoundEndpoint;
   session: AgentSession;
+  /** What its policy was made of. */
+  documents: BindDocuments;
   /** The API was away when it was taken back: to be asked once it answers. */
   unchecked: boolean;
 }
@@ -60,6 +66,8 @@ interface Candidate {
   readonly request: BindRequest;
   readonly proto: TunnelProto;
   readonly proxyProtocol: 0 | 1 | 2;
+  readonly documents: BindDocuments;
+  readonly policy: EndpointPolicy | null;
   readonly optionsHash: string;
   /** What its token proves; null for a new endpoint. */
   readonly proof: BindClaim | null;
@@ -81,6 +89,7 @@ export class Bindings {
   readonly #tokens: AgentTokens;
   readonly #router: Router;
   readonly #tcp: TcpPorts;
+  readonly #policies: Policies;
   readonly #live: LiveState;
   readonly #usage: UsageReporter;
   readonly #events: EventsReporter;
@@ -104,6 +113,7 @@ export class Bindings {
     tokens: AgentTokens;
     router: Router;
     tcp: TcpPorts;
+    policies: Policies;
     live: LiveState;
     usage: UsageReporter;
     events: EventsReporter;
@@ -121,6 +131,7 @@ export class Bindings {
     this.#tokens = options.tokens;
     this.#router = options.router;
     this.#tcp = options.tcp;
+    this.#policies = options.policies;
     this.#live = options.live;
     this.#usage = options.usage;
     this.#events = options.events;
@@ -172,20 +183,24 @@ export class Bindings {
     for (const binding of this.#ofSession(session)) this.#remove(binding, reason);
   }
 
-  /** @throws PorticoError 404, 310 */
+  /** @throws PorticoError 404, 310, and those of policies */
   patch(session: AgentSession, request: PatchTunnelStateRequest): void {
     const binding = this.#ofSession(session).find(({ endpoint }) => endpoint.id === request.tunnelId);
     if (binding === undefined) throw new PorticoError(404, { what: 'endpoint', id: request.tunnelId.slice(0, 64) });
     if (request.poolingEnabled === true) throw new PorticoError(310, { option: 'PoolingEnabled' });
-    if (request.trafficPolicy !== null && request.trafficPolicy !== '') {
-      throw new PorticoError(310, { option: 'TrafficPolicy' });
-    }
     const { endpoint } = binding;
-    endpoint.facts = {
+    const facts = {
       ...endpoint.facts,
       name: checkedText('Name', request.name ?? endpoint.facts.name),
       metadata: checkedText('Metadata', request.metadata ?? endpoint.facts.metadata),
     };
+    if (request.trafficPolicy !== null) {
+      const documents = { ...binding.documents, written: request.trafficPolicy };
+      // Throws before anything has changed: the policy that runs goes on.
+      endpoint.policy = bindPolicy(this.#policies, documents, targetOf(endpoint.proto, endpoint.host));
+      binding.documents = documents;
+    }
+    endpoint.facts = facts;
     this.#live.updateClaim(claimKey(binding.key), this.#claimOf(binding));
   }
 
@@ -228,7 +243,10 @@ export class Bindings {
     if (binding !== undefined) throw new PorticoError(310, { option: `Bindings ${binding.slice(0, 32)}` });
     const options = honouredOptions(proto, request.rawOpts);
     const optionsHash = hashOptions(request.rawOpts);
-    const candidate = { session, request, proto, proxyProtocol: options.proxyProtocol, optionsHash };
+    const documents = bindDocuments(proto, request.rawOpts, options);
+    const policy = bindPolicy(this.#policies, documents, targetOf(proto, ''));
+    const { proxyProtocol } = options;
+    const candidate = { session, request, proto, proxyProtocol, documents, policy, optionsHash };
     if (request.id === '' || request.token === '') return { ...candidate, proof: null };
     const proof = this.#tokens.readBindToken(request.token);
     if (
@@ -346,9 +364,9 @@ export class Bindings {
   }
 
   async #claim(key: string, candidate: Candidate, endpoint: BoundEndpoint, unchecked: boolean): Promise<GrantedBind> {
-    const { session, proof } = candidate;
+    const { session, proof, documents } = candidate;
     const bindId = proof?.bindId ?? this.#tokens.newOpaqueId();
-    const binding: Binding = { key, bindId, endpoint, session, unchecked };
+    const binding: Binding = { key, bindId, endpoint, session, documents, unchecked };
     try {
       await this.#claimInRegistry(binding, proof);
       if (session.isClosed) throw new PorticoError(742);
@@ -385,8 +403,10 @@ export class Bindings {
 
   /** The same endpoint under another session: router, ports and counters stay, and so does its id. */
   #takeOver(holder: Binding, candidate: Candidate, unchecked: boolean): GrantedBind {
-    const { session, request } = candidate;
+    const { session, request, documents, policy } = candidate;
     holder.endpoint.facts = factsOf(request);
+    holder.endpoint.policy = policy;
+    holder.documents = documents;
     holder.session = session;
     holder.unchecked = unchecked;
     this.#live.updateClaim(claimKey(holder.key), this.#claimOf(holder));
@@ -395,7 +415,7 @@ export class Bindings {
   }
 
   #makeEndpoint(candidate: Candidate, { host, port }: { host: string; port: number }): BoundEndpoint {
-    const { proto, proof, request, session, proxyProtocol } = candidate;
+    const { proto, proof, request, session, proxyProtocol, policy } = candidate;
     return new BoundEndpoint({
       id: (proof?.endpointId ?? newId('ep', this.#now())) as EndpointId,
       accountId: session.accountId,
@@ -406,6 +426,7 @@ export class Bindings {
       proxyProtocol,
       facts: factsOf(request),
       startedAt: new Date(this.#now()),
+      policy,
     });
   }
 
@@ -556,6 +577,10 @@ export class Bindings {
 
 /** Nothing ends these pauses early; they are short. */
 const NEVER = new AbortController().signal;
+
+function targetOf(protocol: TunnelProto, host: string): PolicyTarget {
+  return { protocol, kind: 'agent', internal: host.endsWith('.internal') };
+}
 
 function claimKey(key: string): string {
   return `claims/${key}`;

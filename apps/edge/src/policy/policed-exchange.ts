@@ -1,0 +1,653 @@
+import { PorticoError } from '@portico/errors';
+import { changedUpstreamRequest, fieldRole, stripPlatformFields, type UpstreamRequest } from '@portico/http-rules';
+import { type Fields, parseAuthority, type RequestHead, type ResponseHead } from '@portico/http1';
+import {
+  type Action,
+  type Answer,
+  type CircuitBreaker,
+  type PlainValue,
+  PolicyScope,
+  type RequestContext,
+} from '@portico/traffic-policy';
+import { countError, type Endpoint } from '../endpoint/endpoint.ts';
+import { answerWhole, type ErrorAnswers, ownHead } from '../proxy/error-response.ts';
+import type { Exchange, ExchangeHandler, TakenOver, Visitor } from '../proxy/exchange.ts';
+import type { Sweep } from '../proxy/sweep.ts';
+import type { AsyncOutcome, AsyncTools } from './async-action.ts';
+import type { EndpointPolicy } from './endpoint-policy.ts';
+import { type BodyLimit, HeldBody } from './held-body.ts';
+import { isAsyncType, type Policies } from './policies.ts';
+import { type PhaseEnd, type PhaseRunner, runPhase } from './run-phase.ts';
+import { ArrivalContext, endpointContext, ReceivedRequest, ReceivedResponse } from './traffic-contexts.ts';
+
+/** Where an exchange goes when its policy has let it pass. */
+export interface PolicyHost {
+  readonly policies: Policies;
+  readonly errors: ErrorAnswers;
+  readonly sweep: Sweep;
+  /** To the upstream of an endpoint; `prepared` is the head that it gets, null for that of the request. */
+  forward(exchange: Exchange, endpoint: Endpoint, prepared: UpstreamRequest | null): void;
+  /** To another endpoint, by its policy. @param hops how many forwarded it before */
+  pass(exchange: Exchange, endpoint: Endpoint, hops: number): void;
+}
+
+/** What happened to a request in its policy, for its owner. */
+export interface PolicyTrace {
+  readonly logs: PlainValue[];
+  request: PhaseEnd['kind'] | null;
+  response: PhaseEnd['kind'] | null;
+}
+
+/**
+ * - `request`: the request phase runs; the body waits here
+ * - `passed`: the upstream answers, or the policy did and its answer is on its way through the response phase
+ * - `deciding`: the response phase takes time; the answer waits here
+ * - `answering`: the answer goes to the visitor
+ * - `done`: it was answered in another way; what else comes from the upstream is thrown away
+ */
+type State = 'request' | 'passed' | 'deciding' | 'answering' | 'done';
+
+/**
+ * A visitor's exchange with an endpoint's policy around it: the request phase runs before the proxy sees it, the
+ * response phase before the visitor sees the answer. The proxy works on it as on any other exchange, and one may lie in
+ * another where an endpoint forwards to an endpoint.
+ */
+export class PolicedExchange implements Exchange, ExchangeHandler {
+  readonly visitor: Visitor;
+  readonly trace: PolicyTrace = { logs: [], request: null, response: null };
+  readonly #under: Exchange;
+  readonly #endpoint: Endpoint;
+  readonly #policy: EndpointPolicy;
+  readonly #host: PolicyHost;
+  readonly #hops: number;
+  readonly #abort = new LazyAbort();
+  readonly #connection: ArrivalContext;
+  readonly #startedMs: number;
+  #request: RequestHead;
+  #context: RequestContext;
+  readonly #received: ReceivedRequest;
+  #state: State = 'request';
+  #handler: ExchangeHandler | null = null;
+  #receiving = false;
+  #paused = false;
+  #continued = false;
+  readonly #body = new HeldBody();
+  /** The answer while the response phase takes time. */
+  #held: { readonly head: ResponseHead; readonly own: Fields; readonly body: HeldBody } | null = null;
+  /** When the response phase began; null while none takes time. */
+  #decidingSinceMs: number | null = null;
+  readonly #ownFields: Fields = [];
+  #circuits: CircuitBreaker[] = [];
+  #gone = false;
+
+  constructor({
+    exchange,
+    endpoint,
+    policy,
+    host,
+    hops,
+  }: {
+    exchange: Exchange;
+    endpoint: Endpoint;
+    policy: EndpointPolicy;
+    host: PolicyHost;
+    hops: number;
+  }) {
+    const { visitor, request } = exchange;
+    this.visitor = visitor;
+    this.#under = exchange;
+    this.#endpoint = endpoint;
+    this.#policy = policy;
+    this.#host = host;
+    this.#hops = hops;
+    this.#request = request;
+    this.#startedMs = host.sweep.now();
+    this.#connection = new ArrivalContext(visitor.arrival, host.policies);
+    const origin = {
+      clientIp: visitor.address,
+      proto: visitor.scheme,
+      host: request.authority,
+      port: visitor.publicPort,
+      trusted: visitor.trusted,
+    };
+    this.#received = new ReceivedRequest(request, origin, visitor.http2);
+    this.#context = this.#received;
+  }
+
+  /** Runs the phases up to the request and sends the exchange where they lead. */
+  start(): void {
+    const rules = this.#policy.compiled.phases.on_tcp_connect;
+    const { admitted } = this.visitor.arrival;
+    if (rules.length === 0 || admitted.includes(this.#endpoint.id)) {
+      this.#startRequest();
+      return;
+    }
+    const end = runPhase(rules, this.#runner(this.#connectScope()));
+    if (!(end instanceof Promise)) {
+      this.#connectDecided(end);
+      return;
+    }
+    this.#receive();
+    void end.then((late) => {
+      if (this.#state === 'request' && !this.#gone) this.#guarded(() => this.#connectDecided(late));
+    });
+  }
+
+  #connectDecided(end: PhaseEnd): void {
+    switch (end.kind) {
+      case 'passed':
+        this.visitor.arrival.admitted.push(this.#endpoint.id);
+        this.#startRequest();
+        return;
+      case 'forwarded': {
+        // The connection speaks HTTP already, and that endpoint carries bytes.
+        const reason = 'a connection of an http endpoint cannot be forwarded any more once its request is known';
+        this.#fail(new PorticoError(2253, { field: 'url', action: 'forward-internal', reason }));
+        return;
+      }
+      default:
+        this.#requestDecided(end);
+    }
+  }
+
+  #startRequest(): void {
+    const rules = this.#policy.compiled.phases.on_http_request;
+    if (rules.length === 0) {
+      this.#requestDecided(PASSED);
+      return;
+    }
+    const scope = this.#scope('on_http_request', null);
+    const end = runPhase(rules, this.#runner(scope));
+    if (!(end instanceof Promise)) {
+      this.#context = scope.request ?? this.#context;
+      this.#requestDecided(end);
+      return;
+    }
+    this.#receive();
+    void end.then((late) => {
+      this.#context = scope.request ?? this.#context;
+      if (this.#state === 'request' && !this.#gone) this.#guarded(() => this.#requestDecided(late));
+    });
+  }
+
+  // What the proxy sees of the exchange
+
+  get request(): RequestHead {
+    return this.#request;
+  }
+
+  get requestEnded(): boolean {
+    return this.#under.requestEnded;
+  }
+
+  get answered(): boolean {
+    return this.#under.answered;
+  }
+
+  receive(handler: ExchangeHandler): void {
+    this.#handler = handler;
+    if (!this.#receiving) {
+      this.#receiving = true;
+      this.#under.receive(this);
+      return;
+    }
+    for (const chunk of this.#body.take()) handler.onBody(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
+    if (this.#body.ended) handler.onBodyEnd(this.#body.trailers);
+    else this.#resumeRequest();
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#under.pause();
+  }
+
+  resume(): void {
+    this.#resumeRequest();
+  }
+
+  interim(response: ResponseHead): void {
+    this.#under.interim(response);
+  }
+
+  head(response: ResponseHead, own: Fields = []): void {
+    if (this.#state === 'done') return;
+    this.#record(response.status >= 500);
+    const rules = this.#policy.compiled.phases.on_http_response;
+    if (rules.length === 0) {
+      this.#state = 'answering';
+      this.#under.head(response, this.#withOwn(own));
+      return;
+    }
+    const clean = { ...response, fields: stripPlatformFields(response.fields) };
+    const scope = this.#scope('on_http_response', clean);
+    const end = runPhase(rules, this.#runner(scope));
+    if (!(end instanceof Promise)) {
+      this.#responseDecided(end, scope, clean, own);
+      return;
+    }
+    this.#state = 'deciding';
+    this.#decidingSinceMs = this.#host.sweep.now();
+    this.#held ??= { head: clean, own, body: new HeldBody() };
+    void end.then((late) => {
+      if (this.#state === 'deciding' && !this.#gone) {
+        this.#guarded(() => this.#responseDecided(late, scope, this.#held?.head ?? clean, own));
+      }
+    });
+  }
+
+  write(chunk: Uint8Array): boolean {
+    switch (this.#state) {
+      case 'deciding': {
+        const body = this.#held?.body;
+        if (body === undefined) return true;
+        body.add(chunk);
+        return body.isWanted;
+      }
+      case 'answering':
+        return this.#under.write(chunk);
+      default:
+        return true;
+    }
+  }
+
+  end(trailers: Fields): void {
+    if (this.#state === 'deciding') this.#held?.body.end(trailers);
+    else if (this.#state === 'answering') this.#finish(trailers);
+  }
+
+  cut(): void {
+    this.#settle();
+    this.#under.cut();
+  }
+
+  takeOver(response: ResponseHead): TakenOver | null {
+    this.#record(false);
+    const rules = this.#policy.compiled.phases.on_http_response;
+    const own = this.#ownFields;
+    if (rules.length === 0) return this.#under.takeOver({ ...response, fields: [...response.fields, ...own] });
+    const clean = { ...response, fields: stripPlatformFields(response.fields) };
+    const scope = this.#scope('on_http_response', clean);
+    // Nothing that takes time fits in here: what follows a 101 belongs to the new protocol.
+    const end = runPhase(rules, { ...this.#runner(scope), perform: () => NEXT });
+    if (!(end instanceof Promise) && end.kind === 'passed') {
+      this.trace.response = 'passed';
+      const fields = [...(scope.response?.fields ?? clean.fields), ...own];
+      return this.#under.takeOver({ ...response, fields });
+    }
+    this.#state = 'passed';
+    if (!(end instanceof Promise)) this.#responseDecided(end, scope, clean, []);
+    return null;
+  }
+
+  ownAnswer(): Exchange {
+    this.#record(true);
+    this.#settle();
+    return this.#under.ownAnswer();
+  }
+
+  // What the visitor's side tells
+
+  onBody(chunk: Buffer): void {
+    if (this.#handler !== null) {
+      this.#handler.onBody(chunk);
+      return;
+    }
+    if (this.#state !== 'request') return;
+    this.#body.add(chunk);
+    if (!this.#body.isWanted) this.pause();
+  }
+
+  onBodyEnd(trailers: Fields): void {
+    this.#received.trailers = trailers;
+    this.#received.bodyReceivedAt = new Date();
+    if (this.#handler !== null) this.#handler.onBodyEnd(trailers);
+    else this.#body.end(trailers);
+  }
+
+  onVisitorWritable(): void {
+    this.#handler?.onVisitorWritable();
+  }
+
+  onGone(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    const handler = this.#handler;
+    this.#settle();
+    handler?.onGone();
+  }
+
+  sweep(nowMs: number): void {
+    const { phaseMs } = this.#host.policies;
+    if (this.#state === 'request' && nowMs - this.#startedMs >= phaseMs) {
+      this.#abort.abort();
+      this.#requestDecided({ kind: 'failed', error: tooSlow('on_http_request', phaseMs) });
+      return;
+    }
+    if (this.#decidingSinceMs !== null && nowMs - this.#decidingSinceMs >= phaseMs) {
+      this.#abort.abort();
+      this.#fail(tooSlow('on_http_response', phaseMs));
+      return;
+    }
+    this.#handler?.sweep(nowMs);
+  }
+
+  // The request phase
+
+  #requestDecided(end: PhaseEnd): void {
+    this.trace.request = end.kind;
+    switch (end.kind) {
+      case 'passed':
+        this.#pass();
+        return;
+      case 'answered':
+        this.#state = 'passed';
+        this.#receive();
+        this.#answer(end.answer, this);
+        return;
+      case 'closed':
+        this.#settle();
+        this.visitor.arrival.socket.destroy();
+        return;
+      case 'forwarded':
+        this.#forward(end.endpoint);
+        return;
+      case 'failed':
+        this.#fail(end.error);
+    }
+  }
+
+  #pass(): void {
+    const context = this.#context;
+    if (context === this.#received) {
+      this.#state = 'passed';
+      this.#host.forward(this, this.#endpoint, null);
+      return;
+    }
+    const host = hostOf(context);
+    if (host === null) {
+      const reason = 'the Host that the policy gives is none';
+      this.#fail(new PorticoError(2253, { field: 'host', action: 'add-headers', reason }));
+      return;
+    }
+    const { target, fields } = context;
+    // What Connection names, and TE, are in the fields as they came.
+    const prepared = changedUpstreamRequest({ ...this.#request, target }, fields, host);
+    this.#request = { ...this.#request, target };
+    this.#state = 'passed';
+    this.#host.forward(this, this.#endpoint, prepared);
+  }
+
+  #forward(target: Endpoint): void {
+    const { hopsMax } = this.#host.policies;
+    if (this.#hops + 1 > hopsMax) {
+      this.#fail(new PorticoError(3501, { max: hopsMax }));
+      return;
+    }
+    const context = this.#context;
+    if (context !== this.#received) {
+      const authority = hostOf(context) ?? context.authority;
+      this.#request = { ...this.#request, target: context.target, authority, fields: [...context.fields] };
+    }
+    this.#state = 'passed';
+    this.#host.pass(this, target, this.#hops + 1);
+  }
+
+  // The response phase
+
+  #responseDecided(end: PhaseEnd, scope: PolicyScope, head: ResponseHead, own: Fields): void {
+    this.trace.response = end.kind;
+    this.#decidingSinceMs = null;
+    switch (end.kind) {
+      case 'passed': {
+        this.#state = 'answering';
+        const fields = [...(scope.response?.fields ?? head.fields)];
+        this.#under.head({ ...head, fields }, this.#withOwn(own));
+        this.#release();
+        return;
+      }
+      case 'answered':
+        this.#dropUpstream();
+        this.#state = 'answering';
+        this.#held = null;
+        this.#answer(end.answer, this.#under);
+        this.#settle();
+        return;
+      case 'failed':
+        this.#fail(end.error);
+        return;
+      case 'closed':
+      case 'forwarded':
+        this.#dropUpstream();
+        this.cut();
+    }
+  }
+
+  /** What was held while the phase took its time. */
+  #release(): void {
+    const held = this.#held;
+    this.#held = null;
+    if (held === null) return;
+    let room = true;
+    for (const chunk of held.body.take()) room = this.#under.write(chunk);
+    if (held.body.ended) this.#finish(held.body.trailers);
+    else if (room) this.#handler?.onVisitorWritable();
+  }
+
+  /** Writes an answer of this policy to `to`: itself, so that its response phase sees it, or the one under it. */
+  #answer(answer: Answer, to: Exchange): void {
+    if (answer.error !== null) {
+      const { code, details } = answer.error;
+      const circumstances = { endpoint: this.#endpoint, status: answer.status };
+      this.#host.errors.answer(to, new PorticoError(code, details), circumstances);
+      return;
+    }
+    const fields: Fields = [];
+    const own: Fields = to === this ? [] : this.#withOwn([]);
+    for (let i = 0; i < answer.fields.length; i += 2) {
+      const name = answer.fields[i] ?? '';
+      // Fields by which the platform speaks would be taken out of an upstream's answer; this one is not an upstream's.
+      (fieldRole(name) === 'platform' ? own : fields).push(name, answer.fields[i + 1] ?? '');
+    }
+    answerWhole(to, answer.status, fields, Buffer.from(answer.body), own);
+  }
+
+  #fail(error: PorticoError): void {
+    this.trace.request ??= 'failed';
+    countError(this.#endpoint.counters, error.code);
+    this.#dropUpstream();
+    const under = this.#under.ownAnswer();
+    this.#settle();
+    if (under.answered) under.cut();
+    else this.#host.errors.answer(under, error, { endpoint: this.#endpoint });
+  }
+
+  /** The upstream's part in this exchange is over; it sees an abort if it was not done. */
+  #dropUpstream(): void {
+    const handler = this.#handler;
+    this.#handler = null;
+    handler?.onGone();
+  }
+
+  #finish(trailers: Fields): void {
+    this.#settle();
+    this.#under.end(trailers);
+  }
+
+  /** Nothing of this policy runs any more. */
+  #settle(): void {
+    this.#state = 'done';
+    this.#decidingSinceMs = null;
+    this.#held?.body.abandon(GONE);
+    this.#held = null;
+    this.#body.abandon(GONE);
+    this.#abort.abort();
+  }
+
+  #record(failed: boolean): void {
+    const circuits = this.#circuits;
+    if (circuits.length === 0) return;
+    this.#circuits = [];
+    for (const circuit of circuits) circuit.record(failed);
+  }
+
+  #withOwn(own: Fields): Fields {
+    return this.#ownFields.length === 0 ? own : [...own, ...this.#ownFields];
+  }
+
+  // The request body
+
+  /** The body comes here until the proxy takes it. */
+  #receive(): void {
+    if (this.#receiving) return;
+    this.#receiving = true;
+    this.#under.receive(this);
+    if (!this.#body.isWanted && !this.#body.ended && this.#state === 'request') this.pause();
+  }
+
+  #resumeRequest(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#under.resume();
+  }
+
+  #wholeBody(limit: BodyLimit): Promise<Buffer> {
+    const whole = this.#body.whole(limit);
+    if (this.#body.isWanted) {
+      if (this.#request.expectContinue && !this.#continued) this.#continue();
+      this.#receive();
+      this.#resumeRequest();
+    }
+    return whole;
+  }
+
+  /** The visitor sends the body only after this; the upstream must not be asked for it again. */
+  #continue(): void {
+    this.#continued = true;
+    this.#under.interim(ownHead(100, [], { kind: 'none' }));
+    this.#request = { ...this.#request, expectContinue: false };
+  }
+
+  // What actions get
+
+  #scope(phase: 'on_http_request' | 'on_http_response', response: ResponseHead | null): PolicyScope {
+    return new PolicyScope({
+      phase,
+      connection: this.#connection,
+      endpoint: endpointContext(this.#endpoint),
+      request: this.#context,
+      ...(response === null ? {} : { response: new ReceivedResponse(response) }),
+      secrets: this.#host.policies.secretsFor(this.#endpoint),
+    });
+  }
+
+  #connectScope(): PolicyScope {
+    return new PolicyScope({
+      phase: 'on_tcp_connect',
+      connection: this.#connection,
+      endpoint: endpointContext(this.#endpoint),
+      secrets: this.#host.policies.secretsFor(this.#endpoint),
+    });
+  }
+
+  #runner(scope: PolicyScope): PhaseRunner {
+    const { policies, errors } = this.#host;
+    return {
+      scope,
+      tools: policies.toolsFor(this.#endpoint),
+      perform: (action) => this.#perform(action, scope),
+      onLog: (metadata) => {
+        this.trace.logs.push(metadata);
+        policies.onLog(this.#endpoint, metadata);
+      },
+      onFault: (error) => errors.report(error),
+    };
+  }
+
+  #perform(action: Action, scope: PolicyScope): AsyncOutcome | Promise<AsyncOutcome> {
+    switch (action.type) {
+      case 'circuit-breaker':
+        return this.#askCircuit(action, scope);
+      default:
+        return this.#performLater(action, scope);
+    }
+  }
+
+  #askCircuit(action: Extract<Action, { type: 'circuit-breaker' }>, scope: PolicyScope): AsyncOutcome {
+    const circuit = this.#policy.circuit(action);
+    if (circuit === null) return NEXT;
+    const allowed = circuit.allow();
+    scope.setResult('circuit_breaker', { open: !allowed });
+    if (allowed) this.#circuits.push(circuit);
+    if (allowed || !action.config.enforce) return NEXT;
+    const { total, failed } = circuit.counts();
+    const percent = total === 0 ? 100 : Math.round((100 * failed) / total);
+    return {
+      kind: 'answer',
+      answer: { status: 503, fields: [], body: EMPTY, error: { code: 3202, details: { percent } } },
+    };
+  }
+
+  #performLater(action: Action, scope: PolicyScope): Promise<AsyncOutcome> {
+    const { policies } = this.#host;
+    if (!isAsyncType(action.type)) throw new PorticoError(500, { id: `no ${action.type}` });
+    const tools: AsyncTools = {
+      signal: this.#abort.signal,
+      endpoint: this.#endpoint,
+      visitor: this.visitor,
+      hops: this.#hops,
+      body: (maxBytes) => this.#wholeBody({ maxBytes: Math.min(maxBytes, policies.bodyBytesMax), action: action.type }),
+      addResponseField: (name, value) => {
+        this.#ownFields.push(name, value);
+      },
+    };
+    return policies.performAsync(action, scope, tools);
+  }
+
+  /** X19: an error of ours in one exchange ends that exchange alone. */
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#host.errors.report(error);
+      this.#fail(new PorticoError(500, { id: 'the log' }));
+    }
+  }
+}
+
+const PASSED: PhaseEnd = { kind: 'passed' };
+const NEXT: AsyncOutcome = { kind: 'next' };
+const EMPTY = new Uint8Array();
+const GONE = new PorticoError(400, { reason: 'the visitor left' });
+
+/** Most exchanges need no signal, and making one costs more than a rule. */
+class LazyAbort {
+  #controller: AbortController | null = null;
+  #aborted = false;
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#aborted) this.#controller.abort();
+    return this.#controller.signal;
+  }
+
+  abort(): void {
+    this.#aborted = true;
+    this.#controller?.abort();
+  }
+}
+
+/** The Host that goes to the upstream, or null when the policy made one that is none. */
+function hostOf(context: RequestContext): string | null {
+  const { fields } = context;
+  for (let i = 0; i < fields.length; i += 2) {
+    if ((fields[i] ?? '').toLowerCase() !== 'host') continue;
+    const value = fields[i + 1] ?? '';
+    return value === '' || parseAuthority(value) !== null ? value : null;
+  }
+  return context.authority;
+}
+
+function tooSlow(phase: string, phaseMs: number): PorticoError {
+  const reason = `it took longer than ${Math.round(phaseMs / 1000)} seconds`;
+  return new PorticoError(2249, { where: phase, reason });
+}
