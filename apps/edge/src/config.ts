@@ -16,6 +16,7 @@ import {
   readPortRange,
   readText,
 } from '@portico/service';
+import { type ProviderSettings, readProviderSettings } from './policy/sign-in/provider-settings.ts';
 import { type VisitorLimits, visitorLimits } from './proxy/limits.ts';
 
 /** Everything the edge needs to start; nothing below it reads the environment. Ports may be 0: any free one. */
@@ -37,6 +38,8 @@ export interface EdgeConfig {
   readonly trustedProxies: readonly string[];
   /** CIDRs of private networks that policies may send requests to; loopback and private addresses are refused otherwise. */
   readonly outgoingAllow: readonly string[];
+  /** Applications and own servers of OAuth providers. */
+  readonly oauthProviders: ProviderSettings;
   /** Names and addresses of the connect port's certificate beyond localhost, loopback and `connect.<base>`. */
   readonly connectNames: readonly string[];
   /** The low-traffic hosts on the https port (design D3), each with the loopback origin that serves it. */
@@ -171,6 +174,7 @@ export function readConfig(env: Environment): EdgeConfig {
     },
     trustedProxies: readCidrs(env, 'PORTICO_TRUSTED_PROXIES'),
     outgoingAllow: readCidrs(env, 'PORTICO_OUTGOING_ALLOW'),
+    oauthProviders: readProviderSettings(env, 'PORTICO_OAUTH_PROVIDERS_FILE'),
     connectNames: readConnectNames(env, 'PORTICO_CONNECT_NAMES'),
     platformHosts: readPlatformHosts(env, baseDomain),
     internal: {

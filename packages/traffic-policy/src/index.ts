@@ -16,7 +16,13 @@ export type { JwsAlgorithm, JwtSource, JwtValidationConfig } from './actions/jwt
 export type { RateLimitConfig } from './actions/rate-limit.ts';
 export type { RestrictIpsConfig } from './actions/restrict-ips.ts';
 export type { LogConfig, SetVarsConfig, ValueTemplate } from './actions/set-vars.ts';
-export type { OAuthConfig, OAuthProvider, OpenIdConnectConfig, SignInConfig } from './actions/sign-in.ts';
+export {
+  OAUTH_PROVIDERS,
+  type OAuthConfig,
+  type OAuthProvider,
+  type OpenIdConnectConfig,
+  type SignInConfig,
+} from './actions/sign-in.ts';
 export type { TerminateTlsConfig } from './actions/terminate-tls.ts';
 export type { VerifyWebhookConfig } from './actions/verify-webhook.ts';
 export type { HeaderTemplate, RegexTemplate } from './document/config-reader.ts';

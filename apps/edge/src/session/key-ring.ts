@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 
 /** A key that the API gives to every edge; the newest signs, all that are still listed verify. */
 export interface BindKey {
@@ -52,6 +52,13 @@ export class KeyRing {
       signal.addEventListener('abort', abort, { once: true });
       this.#waiting.add(done);
     });
+  }
+
+  /** A key of 256 bits for one purpose from each key of the ring, the newest first: every edge derives the same. */
+  derived(purpose: string): { readonly id: string; readonly key: Uint8Array }[] {
+    return [...this.#keys.values()]
+      .sort((a, b) => b.createdAt - a.createdAt)
+      .map(({ id, secret }) => ({ id, key: new Uint8Array(hkdfSync('sha256', secret, '', purpose, 32)) }));
   }
 
   sign(purpose: string, payload: object): string {
