@@ -6,13 +6,13 @@ import { loadOrCreateMasterKey, sealer } from '@portico/pki';
 import { EmbeddedRegistry } from '@portico/registry';
 import { createLogger, type Logger } from '@portico/service';
 import type { FastifyInstance } from 'fastify';
-import { SignIns } from './accounts/sign-in.ts';
 import { bootstrap, readNodeCredential } from './bootstrap/bootstrap.ts';
 import { ChangeHub } from './changes/change-hub.ts';
 import type { ApiConfig } from './config.ts';
 import type { ApiContext } from './context.ts';
 import { Deliveries } from './deliveries/deliveries.ts';
 import { eventSinks } from './deliveries/sinks.ts';
+import { makeIdentity } from './identity/identity.ts';
 import { KeyStore } from './keys/key-store.ts';
 import { AccountFeeds } from './live/account-feeds.ts';
 import { LiveState } from './live/live-state.ts';
@@ -80,7 +80,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
   const context: ApiContext = { ...parts, outgoing, guard, eventSinks: sinks };
   const deliveries = new Deliveries({ database, limits: limits.deliveries, now, log, sinkOf: sinks });
   const passwords = new Passwords(limits.passwordHash);
-  const signIns = new SignIns({ config, database, now, passwords }, masterKey);
+  const identity = makeIdentity(context, passwords, masterKey);
 
   // Names are kept across restarts by the holds in the database, so the registry needs no quiet time after a start.
   const registry = new EmbeddedRegistry();
@@ -111,7 +111,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
       traffic,
       registry,
       streams,
-      signIns,
+      identity,
       feeds,
       onEvents: (events) => feeds.addEvents(events),
       onConnectAddress: (address) => {
@@ -137,6 +137,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
       await deliveries.close();
       outgoing.close();
       await names.close();
+      await identity.close();
       await lastUses.close();
       await database.close();
     })();

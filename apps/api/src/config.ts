@@ -15,6 +15,8 @@ import {
   readText,
 } from '@portico/service';
 import type { DeliveryLimits } from './deliveries/deliveries.ts';
+import { type IdentityProvider, readProviders } from './identity/providers.ts';
+import type { MailConfig } from './mail/mailer.ts';
 
 /** Everything the API needs to start; nothing below it reads the environment. Ports may be 0: any free one. */
 export interface ApiConfig {
@@ -42,6 +44,12 @@ export interface ApiConfig {
   readonly outgoingAllow: readonly string[];
   /** Under it, files that events are written to. */
   readonly eventFilesDir: string;
+  /** Whether anybody may sign up, or only who was invited. */
+  readonly signUp: 'open' | 'invited';
+  readonly mail: MailConfig;
+  readonly oidc: readonly IdentityProvider[];
+  /** What links in mails begin with, unless the browser is on this machine. */
+  readonly dashboardOrigin: string;
   readonly logLevel: LogLevel;
   readonly limits: ApiLimits;
 }
@@ -72,6 +80,13 @@ export interface ApiLimits {
   readonly bindKeyLifeMs: number;
   readonly sessionIdleMs: number;
   readonly sessionLifeMs: number;
+  /** How long after proving who one is changes to sign-in are open. */
+  readonly confirmedMs: number;
+  /** Between a password and its code, or a browser leaving for an identity provider and coming back. */
+  readonly signInStepMs: number;
+  /** Links in mails. */
+  readonly linkLifeMs: number;
+  readonly invitationLifeMs: number;
   readonly signIn: { readonly accountTries: number; readonly addressTries: number; readonly windowMs: number };
   readonly sweepMs: number;
   readonly passwordHash: { readonly memoryKiB: number; readonly passes: number };
@@ -99,6 +114,10 @@ export const defaultLimits: ApiLimits = {
   bindKeyLifeMs: 38 * day,
   sessionIdleMs: 12 * 60 * minute,
   sessionLifeMs: 30 * day,
+  confirmedMs: 10 * minute,
+  signInStepMs: 10 * minute,
+  linkLifeMs: 30 * minute,
+  invitationLifeMs: 7 * day,
   signIn: { accountTries: 5, addressTries: 20, windowMs: minute },
   sweepMs: minute,
   passwordHash: { memoryKiB: 65_536, passes: 3 },
@@ -128,6 +147,7 @@ export function readConfig(env: Environment, checkout: string, version: string):
   const connectPort = readPort(env, 'PORTICO_CONNECT_PORT', 4443);
   const httpsPort = readPort(env, 'PORTICO_PUBLIC_HTTPS_PORT', readPort(env, 'PORTICO_HTTPS_PORT', 8443));
   const bind = readAddress(env, 'PORTICO_BIND', '127.0.0.1');
+  const mail = readMail(env, { isLocal: isLoopback(bind) && dashboardHost === null, host: dashboardHost });
   return {
     version,
     databaseUrl: readDatabaseUrl(env),
@@ -151,6 +171,13 @@ export function readConfig(env: Environment, checkout: string, version: string):
     },
     outgoingAllow: readCidrs(env, 'PORTICO_OUTGOING_ALLOW'),
     eventFilesDir: resolve(checkout, readText(env, 'PORTICO_EVENT_FILES_DIR', join(dataDir, 'events'))),
+    signUp: readSignUp(env, mail),
+    mail,
+    oidc: readProviders(env, (path) => resolve(checkout, path)),
+    dashboardOrigin:
+      dashboardHost === null
+        ? `http://localhost:${readPort(env, 'PORTICO_DASHBOARD_PORT', 4020)}`
+        : `https://${dashboardHost}${httpsPort === 443 ? '' : `:${httpsPort}`}`,
     logLevel: readChoice<LogLevel>(env, 'PORTICO_LOG_LEVEL', 'info', ['debug', 'info', 'warn', 'error', 'silent']),
     limits: {
       ...defaultLimits,
@@ -174,6 +201,34 @@ function readDatabaseUrl(env: Environment): string {
     );
   }
   return text;
+}
+
+/** Without a server for mail it is kept for whoever sits at this machine, as long as nobody else can reach it. */
+function readMail(env: Environment, { isLocal, host }: { isLocal: boolean; host: string | null }): MailConfig {
+  const url = readOptional(env, 'PORTICO_SMTP_URL');
+  if (url === null) return isLocal ? { kind: 'mailbox' } : { kind: 'none' };
+  const parsed = URL.parse(url);
+  if (parsed === null || !/^smtps?:$/.test(parsed.protocol) || parsed.hostname === '') {
+    // The value may hold a password.
+    throw new ConfigError('PORTICO_SMTP_URL', '…', 'a URL such as smtps://user:password@mail.example:465');
+  }
+  const from = readText(env, 'PORTICO_MAIL_FROM', `portico@${host ?? 'localhost'}`);
+  if (!/^[^\s@<>"]+@[^\s@<>"]+$/.test(from)) {
+    throw new ConfigError('PORTICO_MAIL_FROM', from, 'an address such as portico@example.com');
+  }
+  return { kind: 'smtp', url, from };
+}
+
+function readSignUp(env: Environment, mail: MailConfig): 'open' | 'invited' {
+  const choice = readChoice(env, 'PORTICO_SIGN_UP', 'invited', ['invited', 'open']);
+  if (choice === 'open' && mail.kind === 'none') {
+    throw new ConfigError(
+      'PORTICO_SIGN_UP',
+      choice,
+      'invited, since without PORTICO_SMTP_URL no address can be confirmed',
+    );
+  }
+  return choice;
 }
 
 /** A page of a tunnel must not be able to set cookies for the dashboard (design D9). */

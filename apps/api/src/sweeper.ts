@@ -2,8 +2,11 @@ import {
   type Database,
   deleteAuditEventsBefore,
   deleteEventsBefore,
+  deleteExpiredAppSessions,
   deleteExpiredHolds,
+  deleteExpiredLinks,
   deleteExpiredSessions,
+  deleteExpiredSteps,
   deleteOldThrottles,
   deleteReceiptsBefore,
   deleteUsageDaysBefore,
@@ -42,6 +45,12 @@ export function startSweeper(context: ApiContext, afterwards: () => Promise<void
       await database.transaction((tx) => forgetGoneBefore(tx, before(goneDays * DAY_MS)));
       await rollUp(database, before);
       await deleteExpiredSessions(database.queries, at, before(config.limits.sessionIdleMs));
+      await deleteExpiredSteps(database.queries, at);
+      await deleteExpiredLinks(database.queries, {
+        now: at,
+        invitationsBefore: before(config.limits.invitationLifeMs),
+      });
+      await deleteExpiredAppSessions(database.queries, at);
       await deleteOldThrottles(database.queries, before(DAY_MS));
       if (await keys.rotateBindKeys()) changes.publish({ kind: 'bind-keys', keys: [...keys.bindKeys] });
       await afterwards();

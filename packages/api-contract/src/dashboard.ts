@@ -6,12 +6,12 @@ import { z } from 'zod';
  *
  * | route | request | answer |
  * |---|---|---|
- * | `POST /dashboard/v1/session` | `SignInRequest` | 200 `SessionAnswer` + `Set-Cookie`; 401 wrong pair; 429 + `Retry-After` (seconds) |
+ * | `POST /dashboard/v1/session` | `SignInRequest` | 200 `SessionAnswer` + `Set-Cookie`; 202 when a code is wanted (`identity.ts`); 401 wrong pair; 429 + `Retry-After` (seconds) |
  * | `GET /dashboard/v1/session` | cookie | 200 `SessionAnswer`; 401 |
  * | `DELETE /dashboard/v1/session` | cookie, `portico-csrf` | 204 + `Set-Cookie` that clears it; 401 |
  * | `GET /dashboard/v1/overview` | cookie, `portico-account` | 200 `Overview`; 401; 404 for an account that is not the user's |
  * | `GET /dashboard/v1/live` | cookie, `portico-account` (or `?account=`, since EventSource sends no fields) | `text/event-stream` of `LiveMessage` |
- * | `… /dashboard/v1/api/<path of the REST API>` | cookie, `portico-account`, and `portico-csrf` with every change | as the REST API answers; 403 (4006) for a change by a viewer |
+ * | `… /dashboard/v1/api/<path of the REST API>` | cookie, `portico-account`, and `portico-csrf` with every change | as the REST API answers; 403 (4006) for what the role does not allow |
  *
  * The dashboard forwards the browser's `Origin`, `Sec-Fetch-Site`, `User-Agent`, `Host` as `x-forwarded-host`, the scheme as
  * `x-forwarded-proto` and its address as `x-forwarded-for`; they are believed because of the node credential.
@@ -31,9 +31,9 @@ export const dashboardRefusal = z.object({
 export type DashboardRefusal = z.infer<typeof dashboardRefusal>;
 
 export const sessionAnswer = z.object({
-  user: z.object({ id: z.string(), email: z.string(), name: z.string() }),
+  user: z.object({ id: z.string(), email: z.string(), name: z.string(), isOperator: z.boolean() }),
   /** The accounts of this user, in a fixed order; the first one is where `/` leads. */
-  accounts: z.array(z.object({ id: z.string(), name: z.string(), role: z.string() })),
+  accounts: z.array(z.object({ id: z.string(), name: z.string(), role: z.string(), permissions: z.array(z.string()) })),
   /** Sent back as `portico-csrf` with every change. */
   csrfToken: z.string(),
   expiresAt: z.iso.datetime(),

@@ -248,8 +248,5 @@ ALTER TABLE "ssh_credential" ADD CONSTRAINT "ssh_credential_account_id_fkey" FOR
 -- AddForeignKey
 ALTER TABLE "app_user" ADD CONSTRAINT "app_user_account_id_fkey" FOREIGN KEY ("account_id") REFERENCES "account"("id") ON DELETE CASCADE ON UPDATE CASCADE;
 
--- AddForeignKey
-ALTER TABLE "app_session" ADD CONSTRAINT "app_session_account_id_app_user_id_fkey" FOREIGN KEY ("account_id", "app_user_id") REFERENCES "app_user"("account_id", "id") ON DELETE CASCADE ON UPDATE CASCADE;
-
 -- Who made the installation runs it.
 UPDATE "user" SET "is_operator" = true WHERE "id" IN (SELECT "user_id" FROM "installation");

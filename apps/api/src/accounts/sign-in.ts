@@ -1,192 +1,217 @@
-import { createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
-import { isIPv6 } from 'node:net';
 import {
-  changeThrottle,
-  clearThrottle,
-  createDashboardSession,
   type DashboardSessionRow,
-  deleteDashboardSession,
-  deleteOtherSessions,
-  findDashboardSession,
+  deleteSignInStep,
+  findUser,
   findUserByEmail,
+  type Queries,
   setPassword,
-  type ThrottleState,
-  touchDashboardSession,
   type UserRow,
 } from '@portico/db';
 import { PorticoError } from '@portico/errors';
+import { z } from 'zod';
+import { type FailedSignIns, recordForPerson } from '../audit/person-events.ts';
 import { forgetFirstPassword } from '../bootstrap/bootstrap.ts';
 import type { ApiContext } from '../context.ts';
+import type { SecondFactors } from '../identity/second-factors.ts';
+import type { Steps } from '../identity/steps.ts';
+import type { Mailer } from '../mail/mailer.ts';
+import { securityMail } from '../mail/messages.ts';
 import { type Passwords, passwordFault } from '../secrets/password.ts';
+import type { Client, Sessions, SignedIn, SignInMethod } from './sessions.ts';
+import type { Throttle } from './throttle.ts';
 
-const touchMs = 60_000;
-const blockMsMax = 15 * 60_000;
-/** After so long without a try the waits begin small again. */
-const forgetMs = 60 * 60_000;
-
-export interface SignedIn {
-  /** The cookie's value; stored as a hash only. */
-  readonly reference: string;
-  readonly session: { readonly id: string; readonly expiresAt: Date };
-  readonly user: UserRow;
+export interface SignInParts {
+  readonly context: Pick<ApiContext, 'config' | 'database' | 'now' | 'log'>;
+  readonly passwords: Passwords;
+  readonly sessions: Sessions;
+  readonly throttle: Throttle;
+  readonly steps: Steps;
+  readonly secondFactors: SecondFactors;
+  readonly failures: FailedSignIns;
+  readonly mailer: Mailer;
 }
 
-/** Signing in with e-mail and password, and the sessions of browsers that came of it. */
-export class SignIns {
-  readonly #context: Pick<ApiContext, 'config' | 'database' | 'now'> & { readonly passwords: Passwords };
-  readonly #csrfKey: Buffer;
-  readonly #endListeners = new Set<(sessionId: string) => void>();
+/** Somebody is signed in, or has to show a code as well; `step` is then what their browser keeps. */
+export type SignInOutcome =
+  | { readonly kind: 'signed-in'; readonly signedIn: SignedIn }
+  | { readonly kind: 'second-factor'; readonly step: string };
 
-  constructor(
-    context: Pick<ApiContext, 'config' | 'database' | 'now'> & { readonly passwords: Passwords },
-    masterKey: Uint8Array,
-  ) {
-    this.#context = context;
-    this.#csrfKey = Buffer.from(hkdfSync('sha256', masterKey, '', 'portico csrf token 1', 32));
+const stepData = z.object({ method: z.string() });
+
+/** Signing in, whatever somebody proves themselves with. */
+export class SignIns {
+  readonly #parts: SignInParts;
+
+  constructor(parts: SignInParts) {
+    this.#parts = parts;
   }
 
   /**
    * 4001 for a wrong pair, the same in words and time whether or not there is such a user; 4002 after too many tries
    * for that name or from that address. Every try counts before its password is looked at.
    */
-  async signIn(credentials: { email: string; password: string }, client: ClientFacts): Promise<SignedIn> {
-    const { config, database, now, passwords } = this.#context;
-    const { signIn, sessionLifeMs } = config.limits;
-    const email = credentials.email.trim().toLowerCase();
-    const accountKey = `account:${sha256(email)}`;
-    await this.#countTry(`address:${sha256(addressGroup(client.ip))}`, signIn.addressTries);
-    await this.#countTry(accountKey, signIn.accountTries);
-    const user = await findUserByEmail(database.queries, email);
+  async withPassword(credentials: { email: string; password: string }, client: Client): Promise<SignInOutcome> {
+    const { context, passwords, throttle, failures } = this.#parts;
+    const email = plainEmail(credentials.email);
+    await throttle.address(client.ip);
+    await throttle.name('account', email);
+    const user = await findUserByEmail(context.database.queries, email);
     const usable = user !== null && user.disabledAt === null ? user : null;
-    if (!(await passwords.verify(credentials.password, usable?.passwordHash ?? null)) || usable === null) {
+    const isRight = await passwords.verify(credentials.password, usable?.passwordHash ?? null);
+    if (!isRight || usable === null) {
+      failures.note(user, client, 'password');
       throw new PorticoError(4001);
     }
-    await clearThrottle(database.queries, accountKey);
-    const reference = randomBytes(32).toString('base64url');
-    const createdAt = now();
-    const session = { id: sha256(reference), expiresAt: new Date(createdAt.getTime() + sessionLifeMs) };
-    await createDashboardSession(database.queries, {
-      ...session,
-      userId: usable.id,
-      ip: client.ip.slice(0, 64),
-      userAgent: client.userAgent.slice(0, 512),
-      createdAt,
-    });
-    return { reference, session, user: usable };
+    await throttle.clear('account', email);
+    return this.proceed(usable, 'password', client);
   }
 
-  /** The session of a cookie; null when there is none, or it has expired, idle or absolute. */
-  async find(reference: string): Promise<DashboardSessionRow | null> {
-    const { config, database, now } = this.#context;
-    const session = await findDashboardSession(database.queries, sha256(reference));
-    const at = now().getTime();
-    if (session === null || session.user.disabledAt !== null) return null;
-    if (at >= session.expiresAt.getTime()) return null;
-    if (at - session.lastSeenAt.getTime() >= config.limits.sessionIdleMs) return null;
-    if (at - session.lastSeenAt.getTime() >= touchMs) {
-      await touchDashboardSession(database.queries, session.id, new Date(at));
+  /** The first proof is there: signs in, or asks for a code if this person has set up codes. */
+  async proceed(user: UserRow, method: SignInMethod, client: Client): Promise<SignInOutcome> {
+    if (user.totpSince !== null) {
+      return { kind: 'second-factor', step: await this.#parts.steps.begin('second-factor', { method }, user.id) };
     }
-    return session;
+    return { kind: 'signed-in', signedIn: await this.open(user, { method, isStrong: false, client }) };
   }
 
-  async signOut(sessionId: string): Promise<void> {
-    await deleteDashboardSession(this.#context.database.queries, sessionId);
-    this.#tellEnded(sessionId);
-  }
-
-  /** 4001 wrong current password · 215 the new one is refused. Ends the user's other sessions. */
-  async changePassword(session: DashboardSessionRow, current: string, next: string): Promise<void> {
-    const { config, database, now, passwords } = this.#context;
-    const { user } = session;
-    await this.#countTry(`account:${sha256(user.email)}`, config.limits.signIn.accountTries);
-    if (!(await passwords.verify(current, user.passwordHash))) throw new PorticoError(4001);
-    const fault = passwordFault(next, user.email);
-    if (fault !== null) throw new PorticoError(215, { field: 'password', reason: fault });
-    const hash = await passwords.hash(next);
-    const ended = await database.transaction(async (tx) => {
-      await setPassword(tx, user.id, hash, now());
-      return deleteOtherSessions(tx, user.id, session.id);
+  /** 4007 wrong or used before · 4017 nothing was begun, or it took too long · 4002 too many tries. */
+  async withCode(cookie: string | null, code: string, client: Client): Promise<SignedIn> {
+    const { context, steps, throttle, secondFactors, failures } = this.#parts;
+    await throttle.address(client.ip);
+    const begun = await steps.peek(cookie, 'second-factor', stepData);
+    await throttle.name('code', begun.userId ?? '');
+    const user = await findUser(context.database.queries, begun.userId ?? '');
+    if (user === null || user.disabledAt !== null) throw new PorticoError(4017);
+    const proof = await secondFactors.check(user, code);
+    if (proof === null) {
+      failures.note(user, client, 'second factor');
+      throw new PorticoError(4007);
+    }
+    await throttle.clear('code', user.id);
+    const signedIn = await this.open(user, {
+      method: methodOf(begun.data.method),
+      isStrong: true,
+      client,
+      alongside: (tx) => deleteSignInStep(tx, begun.id),
     });
-    await clearThrottle(database.queries, `account:${sha256(user.email)}`);
-    for (const id of ended) this.#tellEnded(id);
-    if (config.bootstrapDir !== null) await forgetFirstPassword(config.bootstrapDir, user.email);
+    if (proof === 'recovery-code') this.#tell(user, client, 'A recovery code was used to sign in');
+    return signedIn;
   }
 
-  /** Belongs to one session and to nothing that a page of another site could read. */
-  csrfToken(sessionId: string): string {
-    return createHmac('sha256', this.#csrfKey).update(sessionId).digest('base64url');
+  /** A session, and the note of it, or neither. */
+  open(
+    user: UserRow,
+    facts: {
+      readonly method: SignInMethod;
+      readonly isStrong: boolean;
+      readonly client: Client;
+      readonly alongside?: (tx: Queries) => Promise<unknown>;
+    },
+  ): Promise<SignedIn> {
+    const { context, sessions } = this.#parts;
+    const { client, method, isStrong } = facts;
+    return context.database.transaction(async (tx) => {
+      await facts.alongside?.(tx);
+      const signedIn = await sessions.open(tx, user, facts);
+      const after = { id: user.id, method, second_factor: isStrong, user_agent: client.userAgent.slice(0, 512) };
+      const change = { object: 'login', what: 'created', objectId: user.id, before: null, after } as const;
+      await recordForPerson(tx, user, { client, sessionId: signedIn.session.id }, change, context.now());
+      return signedIn;
+    });
   }
 
-  isCsrfToken(sessionId: string, given: string | undefined): boolean {
-    const expected = Buffer.from(this.csrfToken(sessionId));
-    const actual = Buffer.from(given ?? '');
-    return expected.length === actual.length && timingSafeEqual(expected, actual);
+  /** 4001 for a wrong password. For people who are signed in and are asked again. */
+  async checkPassword(user: UserRow, password: string, client: Client): Promise<void> {
+    const { passwords, throttle, failures } = this.#parts;
+    await throttle.name('account', user.email);
+    if (!(await passwords.verify(password, user.passwordHash))) {
+      failures.note(user, client, 'password');
+      throw new PorticoError(4001);
+    }
+    await throttle.clear('account', user.email);
   }
 
-  /** Calls back when a session was ended by somebody. Returns how to stop. */
-  watchEnds(listener: (sessionId: string) => void): () => void {
-    this.#endListeners.add(listener);
-    return () => this.#endListeners.delete(listener);
+  /** 215 the new one is refused. */
+  async hashNew(password: string, email: string): Promise<string> {
+    const fault = passwordFault(password, email);
+    if (fault !== null) throw new PorticoError(215, { field: 'password', reason: fault });
+    return this.#parts.passwords.hash(password);
   }
 
-  #tellEnded(sessionId: string): void {
-    for (const listener of this.#endListeners) listener(sessionId);
+  /** Sets the password, ends the other sessions, notes it and tells the person. */
+  async changePassword(session: DashboardSessionRow, password: string, client: Client): Promise<void> {
+    const { user } = session;
+    const hash = await this.hashNew(password, user.email);
+    await this.changeSecurity(session, client, {
+      what: 'The password was changed',
+      fields: { password: 'changed' },
+      work: (tx) => setPassword(tx, user.id, hash, this.#parts.context.now()),
+    });
+    await this.forgetFirst(user.email);
   }
 
-  async #countTry(key: string, triesMax: number): Promise<void> {
-    const { config, database, now } = this.#context;
-    const at = now();
-    const waitMs = await database.transaction((tx) =>
-      changeThrottle(tx, key, at, (state) => nextTry(state, at, triesMax, config.limits.signIn.windowMs)),
+  /** The password that the first start made is worth nothing any more. */
+  async forgetFirst(email: string): Promise<void> {
+    const { bootstrapDir } = this.#parts.context.config;
+    if (bootstrapDir !== null) await forgetFirstPassword(bootstrapDir, email);
+  }
+
+  /** One change to how a person signs in: in the log, ending their other sessions, and told to them. */
+  async changeSecurity<T>(
+    session: DashboardSessionRow,
+    client: Client,
+    change: {
+      readonly what: string;
+      readonly fields: Readonly<Record<string, string>>;
+      readonly work: (tx: Queries) => Promise<T>;
+      /** Passkeys that are added or renamed leave other sessions alone. */
+      readonly keepOthers?: boolean;
+      /** Where it is told, if not to the address of before. */
+      readonly tell?: readonly string[];
+    },
+  ): Promise<T> {
+    const { context, sessions } = this.#parts;
+    const { user } = session;
+    const { result, ended } = await context.database.transaction(async (tx) => {
+      const result = await change.work(tx);
+      const ended = change.keepOthers === true ? [] : await sessions.endOthers(tx, user.id, session.id);
+      const noted = {
+        object: 'user',
+        what: 'updated',
+        objectId: user.id,
+        before: null,
+        after: { id: user.id, ...change.fields },
+      } as const;
+      await recordForPerson(tx, user, { client, sessionId: session.id }, noted, context.now());
+      return { result, ended };
+    });
+    sessions.tellEnded(ended);
+    for (const to of change.tell ?? [user.email]) this.#tell({ email: to }, client, change.what);
+    return result;
+  }
+
+  async signOut(session: DashboardSessionRow, client: Client): Promise<void> {
+    const { context, sessions } = this.#parts;
+    const { user } = session;
+    const change = { object: 'login', what: 'deleted', objectId: user.id, before: null, after: null } as const;
+    await context.database.transaction((tx) =>
+      recordForPerson(tx, user, { client, sessionId: session.id }, change, context.now()),
     );
-    if (waitMs > 0) throw new PorticoError(4002, { seconds: Math.ceil(waitMs / 1_000) });
+    await sessions.end(session.id);
+  }
+
+  #tell(user: Pick<UserRow, 'email'>, client: Client, what: string): void {
+    const { trustedOrigin: origin, ip } = client;
+    this.#parts.mailer.send({ to: user.email, ...securityMail({ origin, what, ip }) });
   }
 }
 
-export interface ClientFacts {
-  readonly ip: string;
-  readonly userAgent: string;
+/** Addresses are compared without their case and without space around them. */
+export function plainEmail(text: string): string {
+  return text.trim().toLowerCase();
 }
 
-/**
- * One more try. The result is 0, or for how many ms nothing is tried: a window the first time, twice as long each
- * further time, a quarter of an hour at most.
- */
-export function nextTry(
-  state: ThrottleState,
-  at: Date,
-  triesMax: number,
-  windowMs: number,
-): { state: ThrottleState; result: number } {
-  const now = at.getTime();
-  if (state.blockedUntil !== null && state.blockedUntil.getTime() > now) {
-    return { state, result: state.blockedUntil.getTime() - now };
-  }
-  const age = now - state.windowStart.getTime();
-  const level = age >= forgetMs ? 0 : state.level;
-  // After a wait the count begins anew, like after a window.
-  const fresh = age >= windowMs || state.blockedUntil !== null;
-  const tries = fresh ? 1 : state.tries + 1;
-  if (tries <= triesMax) {
-    return { state: { tries, level, windowStart: fresh ? at : state.windowStart, blockedUntil: null }, result: 0 };
-  }
-  const waitMs = Math.min(windowMs * 2 ** level, blockMsMax);
-  return {
-    state: { tries: 0, level: level + 1, windowStart: at, blockedUntil: new Date(now + waitMs) },
-    result: waitMs,
-  };
-}
-
-/** One IPv6 customer has a /64. */
-function addressGroup(ip: string): string {
-  if (!isIPv6(ip) || ip.includes('.')) return ip;
-  const [head = '', tail = ''] = ip.split('%')[0]?.split('::') ?? [];
-  const start = head.split(':').filter((part) => part !== '');
-  const end = tail.split(':').filter((part) => part !== '');
-  const zeros = ip.includes('::') ? Array.from({ length: 8 - start.length - end.length }, () => '0') : [];
-  return [...start, ...zeros, ...end].slice(0, 4).join(':');
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+function methodOf(text: string): SignInMethod {
+  if (text === 'passkey' || text === 'link') return text;
+  return text.startsWith('oidc:') ? `oidc:${text.slice(5)}` : 'password';
 }

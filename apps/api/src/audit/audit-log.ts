@@ -15,7 +15,8 @@ export interface Actor {
 
 export interface AuditedChange {
   readonly object: AuditedObject;
-  readonly what: 'created' | 'updated' | 'deleted';
+  /** `failed` is of sign-ins only. */
+  readonly what: 'created' | 'updated' | 'deleted' | 'failed';
   readonly objectId: string;
   /** As the REST API shows the object; what it does not show does not get into the log either. */
   readonly before: unknown;
@@ -55,7 +56,7 @@ function eventObject({ objectId, before, after }: NewAuditEvent): NonNullable<Ne
 }
 
 function principalOf({ actorId, credentialId }: Actor): NonNullable<NewAuditEvent['before']> {
-  const isKey = credentialId.startsWith('ak_');
+  const isKey = /^(ak|pt)_/.test(credentialId);
   const principal = { id: actorId ?? credentialId, subject: actorId ?? credentialId };
   return { ...principal, source: isKey ? 'API' : 'Dashboard', ...(isKey ? { credential: { id: credentialId } } : {}) };
 }

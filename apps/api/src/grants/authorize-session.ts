@@ -38,7 +38,7 @@ export async function authorizeSession(
   };
   if (credential.revokedAt !== null) return refuse(300, { token: shortened(token) });
   if (account.suspendedAt !== null) return refuse(205);
-  if ((await inactiveOwners(database.queries, [credential.ownerId])).size > 0) return refuse(4005);
+  if ((await inactiveOwners(database.queries, [credential])).size > 0) return refuse(4005);
   const judgement = await checkRestriction(context, { accountId: account.id, type: 'agent', address });
   if (judgement !== 'allowed') return refuse(judgement === 'denied' ? 116 : 115, { address });
   const count = sessionsOnline(account.id);

@@ -1,17 +1,26 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { findApiKeyOfToken, inactiveOwners } from '@portico/db';
+import {
+  type AccountRow,
+  findApiKeyOfToken,
+  findMembership,
+  findPersonalAccessTokenOf,
+  findServiceUser,
+} from '@portico/db';
 import { PorticoError } from '@portico/errors';
 import type { ApiContext } from '../context.ts';
+import { machineRights, type Rights, rightsOf } from '../memberships/permissions.ts';
 import { checkRestriction } from '../restrictions/check-restriction.ts';
-import { parseToken } from '../secrets/token.ts';
+import { type ParsedToken, parseToken } from '../secrets/token.ts';
 
 /** Who calls: an API key or a signed-in person, for one account. Every query of the request is within that account. */
 export interface ApiCaller {
   readonly accountId: string;
-  /** `ak_…`, or `session_…` with the start of the session's id. */
+  /** `ak_…`, `pt_…`, or `session_…` with the start of the session's id. */
   readonly keyId: string;
   readonly ownerId: string | null;
   readonly address: string;
+  /** What the owner may; everything, for a key that no person owns. */
+  readonly rights: Rights;
 }
 
 /**
@@ -23,22 +32,64 @@ export async function authenticate(
   headers: IncomingHttpHeaders,
   from: string,
 ): Promise<ApiCaller> {
-  const { database, hasher, lastUses, now } = context;
   const key = keyOf(headers.authorization);
   const parsed = parseToken(key);
   if (parsed?.kind === 'authtoken' || /^cr_[0-9A-Za-z]{27}$/.test(key)) throw new PorticoError(206);
   if (/^ak_[0-9A-Za-z]{27}$/.test(key)) throw new PorticoError(208);
-  if (parsed?.kind !== 'api-key') throw new PorticoError(202);
-  const row = await findApiKeyOfToken(database.queries, parsed.id);
-  if (row === null || !hasher.matches(key, row.keyHash) || row.revokedAt !== null) throw new PorticoError(203);
-  if (row.account.suspendedAt !== null) throw new PorticoError(205);
-  if ((await inactiveOwners(database.queries, [row.ownerId])).size > 0) throw new PorticoError(4005);
-  const { accountId } = row;
+  if (parsed === null) throw new PorticoError(202);
+  const found = await findKey(context, key, parsed);
+  if (found === null) throw new PorticoError(203);
+  const { accountId, ownerId } = found;
+  if (found.account.suspendedAt !== null) throw new PorticoError(205);
+  const rights = await ownerRights(context, accountId, ownerId);
+  if (rights === null) throw new PorticoError(4005);
   if ((await checkRestriction(context, { accountId, type: 'api', address: from })) !== 'allowed') {
     throw new PorticoError(220, { address: from });
   }
-  lastUses.noteApiKey({ id: row.id, at: now(), from });
-  return { accountId: row.accountId, keyId: row.id, ownerId: row.ownerId, address: from };
+  found.used(from);
+  return { accountId, keyId: found.id, ownerId, address: from, rights };
+}
+
+interface FoundKey {
+  readonly id: string;
+  readonly accountId: string;
+  readonly account: AccountRow;
+  readonly ownerId: string | null;
+  used(from: string): void;
+}
+
+/** Null: nobody has it, or it was revoked, or has expired. 202: it is no key of this API. */
+async function findKey(
+  { database, hasher, lastUses, now }: Pick<ApiContext, 'database' | 'hasher' | 'lastUses' | 'now'>,
+  key: string,
+  { kind, id }: ParsedToken,
+): Promise<FoundKey | null> {
+  if (kind === 'api-key') {
+    const row = await findApiKeyOfToken(database.queries, id);
+    if (row === null || !hasher.matches(key, row.keyHash) || row.revokedAt !== null) return null;
+    return { ...row, used: (from) => lastUses.noteApiKey({ id, at: now(), from }) };
+  }
+  if (kind !== 'personal') throw new PorticoError(202);
+  const row = await findPersonalAccessTokenOf(database.queries, id);
+  if (row === null || !hasher.matches(key, row.tokenHash) || row.revokedAt !== null) return null;
+  if (row.expiresAt !== null && row.expiresAt <= now()) return null;
+  return { ...row, ownerId: row.userId, used: (from) => lastUses.notePersonalToken({ id, at: now(), from }) };
+}
+
+/** Null: the owner is not active in this account. */
+async function ownerRights(
+  { database }: Pick<ApiContext, 'database'>,
+  accountId: string,
+  ownerId: string | null,
+): Promise<Rights | null> {
+  if (ownerId === null) return machineRights;
+  if (!ownerId.startsWith('usr_')) {
+    const machine = await findServiceUser(database.queries, accountId, ownerId);
+    return machine !== null && !machine.active ? null : machineRights;
+  }
+  const membership = await findMembership(database.queries, accountId, ownerId);
+  const isActive = membership !== null && membership.disabledAt === null && membership.user.disabledAt === null;
+  return isActive ? rightsOf(membership) : null;
 }
 
 function keyOf(authorization: string | undefined): string {

@@ -1,4 +1,4 @@
-import { type Database, type LastUse, noteApiKeyUse, noteCredentialUse } from '@portico/db';
+import { type Database, type LastUse, noteApiKeyUse, noteCredentialUse, notePersonalAccessTokenUse } from '@portico/db';
 import type { Logger } from '@portico/service';
 
 const usesMax = 10_000;
@@ -13,6 +13,7 @@ export class LastUses {
   readonly #timer: NodeJS.Timeout;
   #credentials = new Map<string, LastUse>();
   #apiKeys = new Map<string, LastUse>();
+  #personalTokens = new Map<string, LastUse>();
 
   constructor({ database, log, everyMs = 2_000 }: { database: Database; log: Logger; everyMs?: number }) {
     this.#database = database;
@@ -29,7 +30,13 @@ export class LastUses {
     if (this.#apiKeys.size < usesMax) this.#apiKeys.set(use.id, use);
   }
 
+  notePersonalToken(use: LastUse): void {
+    if (this.#personalTokens.size < usesMax) this.#personalTokens.set(use.id, use);
+  }
+
   async flush(): Promise<void> {
+    const personal = [...this.#personalTokens.values()];
+    this.#personalTokens = new Map();
     const credentials = [...this.#credentials.values()];
     const apiKeys = [...this.#apiKeys.values()];
     this.#credentials = new Map();
@@ -37,6 +44,7 @@ export class LastUses {
     try {
       if (credentials.length > 0) await noteCredentialUse(this.#database.queries, credentials);
       if (apiKeys.length > 0) await noteApiKeyUse(this.#database.queries, apiKeys);
+      for (const use of personal) await notePersonalAccessTokenUse(this.#database.queries, use.id, use);
     } catch (error) {
       this.#log.debug({ err: error }, 'last uses were not written');
     }

@@ -1,10 +1,16 @@
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** What a secret is for; each kind has a prefix of its own, which scanners for leaked secrets can look for. */
-export type TokenKind = 'authtoken' | 'api-key' | 'node';
+export type TokenKind = 'authtoken' | 'api-key' | 'personal' | 'node';
 
-const prefixes = { authtoken: 'pat', 'api-key': 'pak', node: 'pnc' } as const satisfies Record<TokenKind, string>;
-const idPrefixes = { authtoken: 'cr', 'api-key': 'ak', node: 'nd' } as const satisfies Record<TokenKind, string>;
+const prefixes = { authtoken: 'pat', 'api-key': 'pak', personal: 'ppt', node: 'pnc' } as const satisfies Record<
+  TokenKind,
+  string
+>;
+const idPrefixes = { authtoken: 'cr', 'api-key': 'ak', personal: 'pt', node: 'nd' } as const satisfies Record<
+  TokenKind,
+  string
+>;
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const SECRET_BYTES = 32;
@@ -13,7 +19,7 @@ const SECRET_LENGTH = 43;
 
 export interface ParsedToken {
   readonly kind: TokenKind;
-  /** Of the row whose hash the token has to match: `cr_…`, `ak_…` or `nd_…`. */
+  /** Of the row whose hash the token has to match: `cr_…`, `ak_…`, `pt_…` or `nd_…`. */
   readonly id: string;
 }
 
@@ -24,9 +30,9 @@ export function makeToken(kind: TokenKind, id: string): string {
 
 /** Null when the text does not have the form of any of our secrets. Says nothing about whether it is known. */
 export function parseToken(text: string): ParsedToken | null {
-  const match = /^(pat|pak|pnc)_([0-9A-Za-z]{27})_[0-9A-Za-z]{43}$/.exec(text);
+  const match = /^(pat|pak|ppt|pnc)_([0-9A-Za-z]{27})_[0-9A-Za-z]{43}$/.exec(text);
   if (match === null) return null;
-  for (const kind of ['authtoken', 'api-key', 'node'] as const) {
+  for (const kind of ['authtoken', 'api-key', 'personal', 'node'] as const) {
     if (prefixes[kind] === match[1]) return { kind, id: `${idPrefixes[kind]}_${match[2]}` };
   }
   return null;

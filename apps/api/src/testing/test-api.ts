@@ -222,6 +222,10 @@ export function testConfig(
     tcp: { host: 'localhost', range: { first: 20_000, last: 20_999 } },
     outgoingAllow: [],
     eventFilesDir: join(folder, 'events'),
+    signUp: 'invited',
+    mail: { kind: 'mailbox' },
+    oidc: [],
+    dashboardOrigin: 'http://localhost:4020',
     logLevel: 'silent',
     ...options.config,
     // The cost of a password is not what these tests are about.

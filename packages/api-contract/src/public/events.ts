@@ -126,6 +126,15 @@ const audited = [
   'vault',
   'secret',
   'service_user',
+  'ssh_public_key',
+  'personal_access_token',
+  'application_user',
+  'application_session',
+  'login',
+  'user',
+  'membership',
+  'invitation',
+  'account',
 ] as const;
 /** Kinds of things whose changes are events. */
 export type AuditedObject = (typeof audited)[number];
@@ -137,6 +146,7 @@ export const eventSourceTypes: readonly string[] = [
   'agent_session_start.v0',
   'agent_session_stop.v0',
   'agent_session_refused.v0',
+  'login_failed.v0',
   'endpoint_start.v0',
   'endpoint_stop.v0',
   ...audited.flatMap((name) => ['created', 'updated', 'deleted'].map((what) => `${name}_${what}.v0`)),

@@ -34,6 +34,19 @@ export function findAuditEvent(db: Queries, accountId: string, id: string): Prom
   return db.auditEvent.findFirst({ where: { id, accountId } });
 }
 
+/** For an export: events of a span of time, oldest first, after the one with this id. */
+export function auditEventsAfter(
+  db: Queries,
+  accountId: string,
+  { from, to, afterId, limit }: { from: Date; to: Date; afterId: string | null; limit: number },
+): Promise<AuditEventRow[]> {
+  return db.auditEvent.findMany({
+    where: { accountId, at: { gte: from, lt: to }, ...(afterId === null ? {} : { id: { gt: afterId } }) },
+    orderBy: { id: 'asc' },
+    take: limit,
+  });
+}
+
 /** The database refuses it for events of the last year. */
 export async function deleteAuditEventsBefore(db: Queries, before: Date): Promise<number> {
   const { count } = await db.auditEvent.deleteMany({ where: { at: { lt: before } } });

@@ -1,7 +1,7 @@
 import type { Queries } from '../database.ts';
 import type { Account, Credential } from '../generated/client.ts';
+import { inactiveOwners, ownerKey } from '../memberships/memberships.ts';
 import { asPage, beforeCursor, type Page, type PageRequest, pageArguments } from '../page.ts';
-import { inactiveOwners } from '../service-users/service-users.ts';
 
 export type CredentialRow = Credential;
 export type CredentialWithAccount = Credential & { readonly account: Account };
@@ -80,9 +80,6 @@ export async function findLiveCredentials(db: Queries, ids: readonly string[]): 
     where: { id: { in: [...ids] }, revokedAt: null },
     include: { account: true },
   });
-  const inactive = await inactiveOwners(
-    db,
-    rows.map((row) => row.ownerId),
-  );
-  return rows.filter((row) => row.ownerId === null || !inactive.has(row.ownerId));
+  const inactive = await inactiveOwners(db, rows);
+  return rows.filter((row) => !inactive.has(ownerKey(row)));
 }

@@ -30,7 +30,7 @@ export async function createInstallation(
 ): Promise<InstallationRow> {
   const { now } = fields;
   const account = await db.account.create({ data: { ...fields.account, createdAt: now } });
-  const user = await db.user.create({ data: { ...fields.user, createdAt: now } });
+  const user = await db.user.create({ data: { ...fields.user, isOperator: true, createdAt: now } });
   await db.membership.create({
     data: { id: fields.membershipId, accountId: account.id, userId: user.id, role: 'administrator', createdAt: now },
   });

@@ -63,11 +63,3 @@ export async function touchCredentialsOf(db: Queries, accountId: string, ownerId
   });
   return rows.map((row) => row.id);
 }
-
-/** Of these owners, of whatever accounts: service users that are not active. */
-export async function inactiveOwners(db: Queries, ownerIds: readonly (string | null)[]): Promise<ReadonlySet<string>> {
-  const ids = [...new Set(ownerIds.filter((id) => id !== null && !id.startsWith('usr_')))].filter((id) => id !== null);
-  if (ids.length === 0) return new Set();
-  const rows = await db.serviceUser.findMany({ where: { id: { in: ids }, active: false }, select: { id: true } });
-  return new Set(rows.map((row) => row.id));
-}

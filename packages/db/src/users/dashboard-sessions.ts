@@ -5,9 +5,37 @@ export type DashboardSessionRow = DashboardSession & { readonly user: User };
 
 export async function createDashboardSession(
   db: Queries,
-  fields: { id: string; userId: string; ip: string; userAgent: string; createdAt: Date; expiresAt: Date },
+  fields: {
+    id: string;
+    userId: string;
+    ip: string;
+    userAgent: string;
+    method: string;
+    isStrong: boolean;
+    createdAt: Date;
+    expiresAt: Date;
+  },
 ): Promise<void> {
-  await db.dashboardSession.create({ data: { ...fields, lastSeenAt: fields.createdAt } });
+  const { createdAt } = fields;
+  await db.dashboardSession.create({ data: { ...fields, lastSeenAt: createdAt, confirmedAt: createdAt } });
+  await db.user.updateMany({ where: { id: fields.userId }, data: { lastSeenAt: createdAt } });
+}
+
+/** A person's browsers, the one used last first. */
+export function listDashboardSessions(db: Queries, userId: string): Promise<DashboardSession[]> {
+  return db.dashboardSession.findMany({ where: { userId }, orderBy: { lastSeenAt: 'desc' }, take: 200 });
+}
+
+/** The person of this session has proved anew who they are. */
+export async function confirmDashboardSession(
+  db: Queries,
+  id: string,
+  { at, isStrong }: { at: Date; isStrong: boolean },
+): Promise<void> {
+  await db.dashboardSession.updateMany({
+    where: { id },
+    data: { confirmedAt: at, ...(isStrong ? { isStrong: true } : {}) },
+  });
 }
 
 /** Expired ones too: the caller compares the times. */
@@ -15,8 +43,13 @@ export function findDashboardSession(db: Queries, id: string): Promise<Dashboard
   return db.dashboardSession.findUnique({ where: { id }, include: { user: true } });
 }
 
-export async function touchDashboardSession(db: Queries, id: string, at: Date): Promise<void> {
+export async function touchDashboardSession(
+  db: Queries,
+  { id, userId }: { readonly id: string; readonly userId: string },
+  at: Date,
+): Promise<void> {
   await db.dashboardSession.updateMany({ where: { id }, data: { lastSeenAt: at } });
+  await db.user.updateMany({ where: { id: userId }, data: { lastSeenAt: at } });
 }
 
 export async function deleteDashboardSession(db: Queries, id: string): Promise<boolean> {

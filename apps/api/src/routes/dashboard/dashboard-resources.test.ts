@@ -26,7 +26,8 @@ describe('the resources of the REST API in the dashboard', () => {
     expect(made.status).toBe(201);
     const { body } = await test.call('GET', `/ip_policies/${made.body.id}`);
     expect(body.description).toBe('by hand');
-    const events = await browse('GET', '/audit_events?limit=1');
+    const filter = encodeURIComponent('obj.type == "ip_policy_created.v0"');
+    const events = await browse('GET', `/audit_events?filter=${filter}`);
     expect(events.body.audit_events).toEqual([
       expect.objectContaining({
         type: 'ip_policy_created.v0',

@@ -1,138 +1,104 @@
-import {
-  accountHeader,
-  csrfHeader,
-  type LiveMessage,
-  type SessionAnswer,
-  signInRequest,
-} from '@portico/api-contract/dashboard';
-import {
-  type DashboardSessionRow,
-  findMembership,
-  listMemberships,
-  type MembershipWithAccount,
-  type UserRow,
-} from '@portico/db';
+import { Readable } from 'node:stream';
+import type { LiveMessage } from '@portico/api-contract/dashboard';
 import { PorticoError } from '@portico/errors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { z } from 'zod';
-import type { SignIns } from '../../accounts/sign-in.ts';
+import { exportAuditEvents } from '../../audit/audit-export.ts';
 import type { ApiContext } from '../../context.ts';
+import type { Identity } from '../../identity/identity.ts';
 import type { AccountFeeds } from '../../live/account-feeds.ts';
 import type { LiveState } from '../../live/live-state.ts';
-import { readBody } from '../../plugins/json-input.ts';
 import type { OpenStreams } from '../../plugins/open-stream.ts';
-import { checkRestriction } from '../../restrictions/check-restriction.ts';
 import { setCaller } from '../public/conventions.ts';
 import { resourceRoutes } from '../public/resource-routes.ts';
-
-const passwordChange = z.strictObject({ current: z.string().max(1024), password: z.string().max(4096) });
+import { type AccountMember, BrowserRoutes, checkOrigin } from './browser-routes.ts';
+import { personRoutes } from './person-routes.ts';
+import { signInRoutes } from './sign-in-routes.ts';
+import { teamRoutes } from './team-routes.ts';
 
 /** A session that ended without anybody saying so (idle, a user disabled) is noticed by an open page after this time. */
 const liveRecheckMs = 30_000;
+const exportDaysMax = 366;
+const DAY_MS = 86_400_000;
 
 export interface DashboardServices {
-  readonly signIns: SignIns;
+  readonly identity: Identity;
   readonly feeds: AccountFeeds;
   readonly streams: OpenStreams;
   readonly live: LiveState;
 }
 
 /**
- * What the dashboard asks on behalf of a browser; shapes and rules stand in `@portico/api-contract/dashboard`. The
- * node credential has been checked, so the `x-forwarded-…` fields are believed.
+ * What the dashboard asks on behalf of a browser; shapes and rules stand in `@portico/api-contract/dashboard` and
+ * `/identity`. The node credential has been checked, so the `x-forwarded-…` fields are believed.
+ *
+ * The result is every route with what it needs.
  */
-export function dashboardRoutes(app: FastifyInstance, context: ApiContext, services: DashboardServices): void {
-  const { database, config, now } = context;
-  const { signIns, feeds, streams } = services;
-
-  app.post('/dashboard/v1/session', async (request, reply) => {
-    checkOrigin(request);
-    const before = await sessionOf(request);
-    const { reference, session, user } = await signIns.signIn(readBody(request, signInRequest), {
-      ip: clientAddress(request),
-      userAgent: request.headers['user-agent'] ?? '',
-    });
-    // A new reference at each sign-in; the browser forgets the old one, so it must not live on.
-    if (before !== null) await signIns.signOut(before.id);
-    reply.header('set-cookie', cookieFor(request, reference, config.limits.sessionLifeMs));
-    return sessionAnswer(user, session);
-  });
-
-  app.get('/dashboard/v1/session', async (request) => {
-    const session = await signedIn(request);
-    return sessionAnswer(session.user, session);
-  });
-
-  app.delete('/dashboard/v1/session', async (request, reply) => {
-    checkOrigin(request);
-    const session = await signedIn(request);
-    checkToken(request, session);
-    await signIns.signOut(session.id);
-    return reply
-      .header('set-cookie', cookieFor(request, '', 0))
-      .code(204)
-      .send();
-  });
-
-  app.post('/dashboard/v1/password', async (request, reply) => {
-    checkOrigin(request);
-    const session = await signedIn(request);
-    checkToken(request, session);
-    const { current, password } = readBody(request, passwordChange);
-    await signIns.changePassword(session, current, password);
-    return reply.code(204).send();
-  });
+export function dashboardRoutes(
+  app: FastifyInstance,
+  context: ApiContext,
+  services: DashboardServices,
+): BrowserRoutes['declared'] {
+  const { config, database, now } = context;
+  const { identity, feeds, streams } = services;
+  const { sessions, team } = identity;
+  const routes = new BrowserRoutes(app, context, sessions);
+  signInRoutes(routes, context, identity);
+  personRoutes(routes, context, identity);
+  teamRoutes(routes, context, identity);
 
   // The resources of the REST API, for the person who is signed in and the account that the page is about.
   app.register(
     async (resources) => {
       resources.addHook('onRequest', async (request) => {
-        const isChange = request.method !== 'GET';
-        if (isChange) checkOrigin(request);
-        const session = await signedIn(request);
-        if (isChange) checkToken(request, session);
-        const { accountId, role } = await membershipOf(request, session);
-        if (isChange && role === 'viewer') throw new PorticoError(4006, { role });
-        setCaller(request, {
-          accountId,
-          keyId: `session_${session.id.slice(0, 12)}`,
-          ownerId: session.userId,
-          address: clientAddress(request),
-        });
+        if (request.method !== 'GET') checkOrigin(request);
+        const { member, session } = await routes.memberOf(request);
+        const { accountId, actor, rights, client } = member;
+        const caller = { accountId, keyId: actor.credentialId, ownerId: session.userId, address: client.ip, rights };
+        setCaller(request, caller);
       });
       resourceRoutes(resources, context, services.live);
     },
     { prefix: '/dashboard/v1/api' },
   );
 
-  app.get('/dashboard/v1/overview', async (request) => {
-    const account = await accountOf(request, await signedIn(request));
+  routes.member('GET', '/dashboard/v1/audit-export', 'audit.read', async (request, reply, { member }) => {
+    const query = new URLSearchParams(request.url.split('?')[1] ?? '');
+    const format = query.get('format') ?? 'csv';
+    if (format !== 'csv' && format !== 'jsonl') {
+      throw new PorticoError(215, { field: 'format', reason: 'it is csv or jsonl' });
+    }
+    const to = timeOf('to', query.get('to'), now());
+    const from = timeOf('from', query.get('from'), new Date(to.getTime() - exportDaysMax * DAY_MS));
+    const lines = exportAuditEvents(database, member.accountId, { from, to, format });
+    const day = now().toISOString().slice(0, 10);
+    return reply
+      .header('content-type', format === 'csv' ? 'text/csv; charset=utf-8' : 'application/jsonl; charset=utf-8')
+      .header('content-disposition', `attachment; filename="audit-${day}.${format}"`)
+      .send(Readable.from(lines));
+  });
+
+  routes.member('GET', '/dashboard/v1/overview', 'resources.read', async (_request, _reply, { membership }) => {
     let overview: LiveMessage | null = null;
-    const stop = await feeds.subscribe(account, (message) => {
+    const stop = await feeds.subscribe(membership.account, (message) => {
       overview ??= message;
     });
     stop();
     return overviewOf(overview);
   });
 
-  app.get('/dashboard/v1/live', async (request, reply) => {
-    const session = await signedIn(request);
-    const account = await accountOf(request, session);
-    await live(request, reply, session, account);
+  routes.member('GET', '/dashboard/v1/live', 'resources.read', async (request, reply, who) => {
+    await live(request, reply, who);
+    return reply;
   });
 
-  async function live(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    session: DashboardSessionRow,
-    account: Parameters<AccountFeeds['subscribe']>[0],
-  ): Promise<void> {
+  async function live(request: FastifyRequest, reply: FastifyReply, who: AccountMember): Promise<void> {
+    const { session, membership } = who;
     const stops: (() => void)[] = [];
     let send: (message: LiveMessage) => void = () => {};
     // Before the answer begins: a database that is away is still a plain 503.
     const early: LiveMessage[] = [];
     send = (message) => early.push(message);
-    stops.push(await feeds.subscribe(account, (message) => send(message)));
+    stops.push(await feeds.subscribe(membership.account, (message) => send(message)));
     if (request.raw.destroyed) {
       for (const stop of stops) stop();
       return;
@@ -164,20 +130,21 @@ export function dashboardRoutes(app: FastifyInstance, context: ApiContext, servi
       stream.end();
     };
     stops.push(
-      signIns.watchEnds((sessionId) => {
+      sessions.watchEnds((sessionId) => {
         if (sessionId === session.id) end();
+      }),
+      team.watchEnds((accountId, userId) => {
+        if (accountId === membership.accountId && userId === session.userId) end();
       }),
     );
     const ping = setInterval(() => {
       if (performance.now() - spokeAtMs >= config.limits.livePingMs) write({ kind: 'ping', at: now().toISOString() });
     }, config.limits.livePingMs / 5);
     const recheck = setInterval(() => {
-      sessionOf(request).then(
-        (still) => (still === null ? end() : undefined),
-        () => {
-          // The database is away; the page keeps what it has.
-        },
-      );
+      routes.memberOf(request).catch((error: unknown) => {
+        // When the database is away the page keeps what it has.
+        if (error instanceof PorticoError) end();
+      });
     }, liveRecheckMs);
     stops.push(() => {
       clearInterval(ping);
@@ -185,49 +152,7 @@ export function dashboardRoutes(app: FastifyInstance, context: ApiContext, servi
     });
     if (reply.raw.destroyed) for (const stop of stops) stop();
   }
-
-  async function sessionAnswer(user: UserRow, session: { id: string; expiresAt: Date }): Promise<SessionAnswer> {
-    const memberships = await listMemberships(database.queries, user.id);
-    return {
-      user: { id: user.id, email: user.email, name: user.name },
-      accounts: memberships.map(({ account, role }) => ({ id: account.id, name: account.name, role })),
-      csrfToken: signIns.csrfToken(session.id),
-      expiresAt: session.expiresAt.toISOString(),
-    };
-  }
-
-  async function sessionOf(request: FastifyRequest): Promise<DashboardSessionRow | null> {
-    const reference = readCookie(request.headers.cookie ?? '', cookieName(request));
-    return reference === null ? null : signIns.find(reference);
-  }
-
-  async function signedIn(request: FastifyRequest): Promise<DashboardSessionRow> {
-    const session = await sessionOf(request);
-    if (session === null) throw new PorticoError(4003);
-    return session;
-  }
-
-  /** The account that the page is about. Another's is not told from one that does not exist. */
-  async function accountOf(request: FastifyRequest, session: DashboardSessionRow) {
-    return (await membershipOf(request, session)).account;
-  }
-
-  async function membershipOf(request: FastifyRequest, session: DashboardSessionRow): Promise<MembershipWithAccount> {
-    const start = request.url.indexOf('?');
-    const query = new URLSearchParams(start < 0 ? '' : request.url.slice(start + 1));
-    const id = fieldOf(request, accountHeader) ?? query.get('account') ?? '';
-    const membership = id === '' ? null : await findMembership(database.queries, id, session.userId);
-    if (membership === null) throw new PorticoError(404, { what: 'account', id: id.slice(0, 200) });
-    const address = clientAddress(request);
-    if ((await checkRestriction(context, { accountId: id, type: 'dashboard', address })) !== 'allowed') {
-      throw new PorticoError(220, { address });
-    }
-    return membership;
-  }
-
-  function checkToken(request: FastifyRequest, session: DashboardSessionRow): void {
-    if (!signIns.isCsrfToken(session.id, fieldOf(request, csrfHeader))) throw new PorticoError(4004);
-  }
+  return routes.declared;
 }
 
 function overviewOf(message: LiveMessage | null) {
@@ -235,46 +160,12 @@ function overviewOf(message: LiveMessage | null) {
   return message.overview;
 }
 
-/** A change comes from the dashboard's own pages: `Origin` is theirs, and `Sec-Fetch-Site` does not say otherwise. */
-function checkOrigin(request: FastifyRequest): void {
-  const site = fieldOf(request, 'sec-fetch-site');
-  const origin = fieldOf(request, 'origin');
-  const own = `${isSecure(request) ? 'https' : 'http'}://${fieldOf(request, 'x-forwarded-host') ?? ''}`;
-  if (site !== undefined && site !== 'same-origin' && site !== 'none') throw new PorticoError(4004);
-  if (origin !== undefined && origin.toLowerCase() !== own.toLowerCase()) throw new PorticoError(4004);
-  if (origin === undefined && site === undefined) throw new PorticoError(4004);
-}
-
-function isSecure(request: FastifyRequest): boolean {
-  return fieldOf(request, 'x-forwarded-proto')?.split(',')[0]?.trim() === 'https';
-}
-
-/** On plain http (localhost) browsers refuse the prefix and the attribute. */
-function cookieName(request: FastifyRequest): string {
-  return isSecure(request) ? '__Host-portico_session' : 'portico_session';
-}
-
-function cookieFor(request: FastifyRequest, value: string, lifeMs: number): string {
-  const secure = isSecure(request) ? '; Secure' : '';
-  return `${cookieName(request)}=${value}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${Math.floor(lifeMs / 1_000)}${secure}`;
-}
-
-function readCookie(header: string, name: string): string | null {
-  for (const pair of header.split(';')) {
-    const equals = pair.indexOf('=');
-    if (equals > 0 && pair.slice(0, equals).trim() === name) {
-      const value = pair.slice(equals + 1).trim();
-      return /^[A-Za-z0-9_-]{43}$/.test(value) ? value : null;
-    }
+function timeOf(field: string, text: string | null, fallback: Date): Date {
+  if (text === null || text === '') return fallback;
+  const time = new Date(text);
+  const year = time.getUTCFullYear();
+  if (!/^\d{4}-\d\d-\d\d/.test(text) || Number.isNaN(year) || year < 2000 || year > 2200) {
+    throw new PorticoError(215, { field, reason: 'it is not a time such as 2026-01-31T00:00:00Z' });
   }
-  return null;
-}
-
-function clientAddress(request: FastifyRequest): string {
-  return fieldOf(request, 'x-forwarded-for')?.split(',')[0]?.trim() || request.ip;
-}
-
-function fieldOf(request: FastifyRequest, name: string): string | undefined {
-  const value = request.headers[name];
-  return Array.isArray(value) ? value[0] : value;
+  return time;
 }

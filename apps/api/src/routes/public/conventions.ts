@@ -3,6 +3,7 @@ import { PorticoError } from '@portico/errors';
 import type { Logger } from '@portico/service';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiContext } from '../../context.ts';
+import { demand, permissionFor } from '../../memberships/permissions.ts';
 import { type ApiCaller, authenticate } from '../../plugins/api-caller.ts';
 import { OutageLog, operationId, sendFailure } from '../../plugins/failure.ts';
 import { readBodiesAsBytes, readQuery } from '../../plugins/json-input.ts';
@@ -11,9 +12,12 @@ import { Resources } from './resources.ts';
 
 const callers = new WeakMap<FastifyRequest, ApiCaller>();
 
-/** Settles who calls, before the route runs. */
+/** Settles who calls, and that they may, before the route runs. 4006 when their role does not allow it. */
 export function setCaller(request: FastifyRequest, caller: ApiCaller): void {
   callers.set(request, caller);
+  const path = request.routeOptions.url?.replace(/^\/dashboard\/v1\/api/, '');
+  const permission = path === undefined ? null : permissionFor(request.method, path);
+  if (permission !== null) demand(caller.rights, permission);
 }
 
 /** Who calls; set for every route but the open ones. */

@@ -15,7 +15,7 @@ import { digestOf } from '../../bootstrap/bootstrap.ts';
 import type { ApiContext } from '../../context.ts';
 import { makeToken, tokenPrefix } from '../../secrets/token.ts';
 import { collectionRoutes } from './collection-routes.ts';
-import { ownerFor } from './owner.ts';
+import { checkOwned, ownerFor } from './owner.ts';
 
 /** `/credentials`: authtokens. Deleting one ends its sessions within seconds, and agents hear that it was revoked. */
 export function credentialRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -42,15 +42,21 @@ export function credentialRoutes(app: FastifyInstance, context: ApiContext): voi
       });
       return { row, once: { token } };
     },
-    update: ({ queries, caller }, id, { description, metadata, acl }) => {
+    update: async ({ queries, caller }, id, { description, metadata, acl }) => {
       checkRules(acl);
+      const before = await findCredential(queries, caller.accountId, id);
+      if (before !== null) checkOwned(caller, before);
       return updateCredential(queries, caller.accountId, id, {
         description: description ?? undefined,
         metadata: metadata ?? undefined,
         acl: acl ?? undefined,
       });
     },
-    remove: ({ queries, caller, at }, id) => revokeCredential(queries, caller.accountId, id, at),
+    remove: async ({ queries, caller, at }, id) => {
+      const before = await findCredential(queries, caller.accountId, id);
+      if (before !== null) checkOwned(caller, before);
+      return revokeCredential(queries, caller.accountId, id, at);
+    },
     changed: (what, { id }) => {
       if (what === 'updated') changes.publish({ kind: 'grant-changed', credentialId: id });
       if (what === 'deleted') changes.publish({ kind: 'grant-revoked', credentialId: id });

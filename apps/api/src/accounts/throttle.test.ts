@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nextTry } from './sign-in.ts';
+import { nextTry } from './throttle.ts';
 
 const start = new Date('2026-03-01T10:00:00.000Z');
 const after = (seconds: number) => new Date(start.getTime() + seconds * 1_000);
