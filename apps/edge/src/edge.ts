@@ -29,7 +29,7 @@ import { MemoryRelief } from './observe/memory-relief.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Watchdog } from './observe/watchdog.ts';
 import { ForwardInternal } from './policy/forward-internal.ts';
-import { Policies } from './policy/policies.ts';
+import { createNetworkActions } from './policy/network-actions.ts';
 import { Policies } from './policy/policies.ts';
 import { ErrorAnswers } from './proxy/error-response.ts';
 import { HttpProxy } from './proxy/http-proxy.ts';
@@ -191,6 +191,12 @@ export async function startEdge(
     log: part('certificates'),
   });
   let rootPem: string | null = null;
+  const network = createNetworkActions({
+    allow: config.outgoingAllow,
+    keys,
+    providers: config.oauthProviders,
+    sharedDomains: [baseDomain],
+  });
   const policies = new Policies({
     serverRegion: config.region,
     data: {
@@ -198,10 +204,7 @@ export async function startEdge(
       secret: (accountId, vault, name) => settings.secret(accountId, vault, name),
       ipFacts: () => null,
     },
-    asyncActions: { 'forward-internal': new ForwardInternal(internal) },
-  });
-  const policies = new Policies({
-    serverRegion: config.region,
+    asyncActions: { ...network.actions, 'forward-internal': new ForwardInternal(internal) },
     onLog: (endpoint, metadata) => part('policy').info({ endpointId: endpoint.id, metadata }, 'log action'),
   });
   const proxy = new HttpProxy({
@@ -417,6 +420,7 @@ export async function startEdge(
       // Agents last: until here their streams could still finish.
       for (const session of sessions.all()) session.close('the edge is closing');
       await agentListener.close();
+      network.close();
       platformHosts.close();
       await https.close();
       connectCertificate.close();
