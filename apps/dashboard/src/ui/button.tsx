@@ -4,6 +4,8 @@ import { join } from './join.ts';
 const tones = {
   primary: 'bg-primary text-on-primary hover:opacity-90 disabled:opacity-60',
   secondary: 'border border-line-strong bg-raised text-ink hover:bg-hover disabled:text-ink-3',
+  /** Only inside the dialog that confirms. */
+  danger: 'bg-danger text-on-danger hover:opacity-90 disabled:opacity-60',
   quiet: 'text-ink-2 hover:bg-hover hover:text-ink',
 } as const;
 

@@ -16,7 +16,7 @@ const roles = {
 
 export interface TableSectionProps {
   readonly label: string;
-  readonly title?: string;
+  readonly title?: string | undefined;
   readonly foot?: ReactNode;
   readonly children: ReactNode;
 }

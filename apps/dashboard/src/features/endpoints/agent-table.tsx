@@ -3,8 +3,8 @@ import { count, duration, plural } from '../../lib/format.ts';
 import { visibleText } from '../../lib/visible-text.ts';
 import { join } from '../../ui/join.ts';
 import { PathGlyph } from '../../ui/path-glyph.tsx';
-import { UntrustedText } from '../../ui/untrusted-text.tsx';
 import { NameCell, Row, TableBody, TableHead, TableSection, Td, Th } from '../../ui/table.tsx';
+import { UntrustedText } from '../../ui/untrusted-text.tsx';
 
 /* Glyph, name, version, system, address, carries, online for: by the width of the table. */
 const columns = [
@@ -22,8 +22,15 @@ const connected = [
   { name: 'agent', state: 'works' },
 ] as const;
 
+interface AgentTableProps {
+  readonly overview: Overview;
+  readonly serverNowMs: number;
+  /** Opens one agent; without it, rows are only looked at. */
+  readonly onOpen?: (sessionId: string) => void;
+}
+
 /** The agents whose sessions are open now. */
-export function AgentTable({ overview, serverNowMs }: { overview: Overview; serverNowMs: number }) {
+export function AgentTable({ overview, serverNowMs, onOpen }: AgentTableProps) {
   const carried = new Map<string, number>();
   for (const endpoint of overview.endpoints)
     carried.set(endpoint.sessionId, (carried.get(endpoint.sessionId) ?? 0) + 1);
@@ -31,7 +38,7 @@ export function AgentTable({ overview, serverNowMs }: { overview: Overview; serv
   return (
     <TableSection
       label="Agents online now"
-      title="Agents"
+      title={onOpen ? undefined : 'Agents'}
       foot={more > 0 && `${count(more).value} more are online and not listed here.`}
     >
       <TableHead>
@@ -55,14 +62,24 @@ export function AgentTable({ overview, serverNowMs }: { overview: Overview; serv
             key={session.id}
             columns={columns}
             data-session={session.id}
-            className="min-h-[52px] py-1.5 hover:bg-hover max-sm:min-h-[60px]"
+            className="relative min-h-[52px] py-1.5 hover:bg-hover max-sm:min-h-[60px]"
           >
             <Td>
               <PathGlyph hops={connected} label="Connected to the edge" />
             </Td>
             <NameCell>
               <div className="truncate font-mono text-url font-strong" title={visibleText(session.agentName)}>
-                <UntrustedText text={session.agentName} />
+                {onOpen ? (
+                  <button
+                    type="button"
+                    onClick={() => onOpen(session.id)}
+                    className="max-w-full truncate after:absolute after:inset-0"
+                  >
+                    <UntrustedText text={session.agentName} />
+                  </button>
+                ) : (
+                  <UntrustedText text={session.agentName} />
+                )}
               </div>
               {session.metadata !== '' && (
                 <div className="truncate text-meta text-ink-3" title={visibleText(session.metadata)}>

@@ -7,11 +7,11 @@ import { join } from '../../ui/join.ts';
 import { LocalTime } from '../../ui/local-time.tsx';
 import { PathGlyph } from '../../ui/path-glyph.tsx';
 import { Sparkline } from '../../ui/sparkline.tsx';
+import { LineCell, NameCell, Row, Td } from '../../ui/table.tsx';
 import { UntrustedText } from '../../ui/untrusted-text.tsx';
 import { countsRequests, type Series } from '../live/traffic-history.ts';
 import { EndpointUrl } from './endpoint-url.tsx';
 import { pathOf, troubleText } from './path-state.ts';
-import { LineCell, NameCell, Row, Td } from '../../ui/table.tsx';
 
 /** Glyph, URL, kind, forwards to, traffic, requests, connections, in / out, online for: by the width of the table. */
 export const columns = [

@@ -1,10 +1,10 @@
 import type { LiveEndpoint, Overview } from '@portico/api-contract/dashboard';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { count, duration } from '../../lib/format.ts';
+import { Row, TableBody, TableHead, TableSection, Th } from '../../ui/table.tsx';
 import { useLive } from '../live/live-provider.tsx';
 import { columns, EndpointRow, from600, from840, from1040, from1180 } from './endpoint-row.tsx';
 import { orderRows } from './row-order.ts';
-import { Row, TableBody, TableHead, TableSection, Th } from '../../ui/table.tsx';
 import { useRowKeys } from './use-row-keys.ts';
 
 /** What is online, a row each. */

@@ -1,71 +1,122 @@
 'use client';
 
-import { Waypoints } from 'lucide-react';
+import { Ellipsis } from 'lucide-react';
 import Link from 'next/link';
 import { usePathname } from 'next/navigation';
-import { endpointsPath } from '../../lib/own-path.ts';
+import { useId } from 'react';
 import { join } from '../../ui/join.ts';
 import { useLive } from '../live/live-provider.tsx';
+import { type PageLink, pageGroups } from './pages.ts';
 
+/** The pages: a list in the sidebar; on small screens a bar of a few, with all others under More. */
 export function Navigation({ accountId }: { accountId: string }) {
   const path = usePathname();
   const { overview } = useLive();
-  const groups = [
-    {
-      name: 'Traffic',
-      pages: [
-        {
-          label: 'Endpoints',
-          href: endpointsPath(accountId),
-          Icon: Waypoints,
-          count: overview?.value.endpointCount ?? null,
-        },
-      ],
-    },
-  ];
+  const countOf = (page: PageLink): number | null => {
+    if (!page.counts || !overview) return null;
+    return page.counts === 'endpoints' ? overview.value.endpointCount : overview.value.sessionCount;
+  };
+  const hrefOf = (page: PageLink): string => `/a/${encodeURIComponent(accountId)}/${page.path}`;
+  const isHere = (page: PageLink): boolean => path === hrefOf(page) || path.startsWith(`${hrefOf(page)}/`);
   return (
-    <nav
-      aria-label="Pages"
-      className="min-h-0 flex-1 overflow-y-auto max-sm:flex max-sm:overflow-visible sm:px-2 sm:pt-1"
-    >
-      {groups.map((group) => (
-        <section key={group.name} className="max-sm:contents" aria-labelledby={`nav-${group.name}`}>
-          <h2 id={`nav-${group.name}`} className="px-2.5 pb-1.5 text-meta font-regular text-ink-3 max-md:sr-only">
-            {group.name}
-          </h2>
-          <ul className="max-sm:contents">
-            {group.pages.map(({ label, href, Icon, count }) => {
-              const isHere = path === href || path.startsWith(`${href}/`);
-              return (
-                <li key={href} className="relative max-sm:flex max-sm:flex-1">
+    <>
+      <nav aria-label="Pages" className="min-h-0 flex-1 overflow-y-auto px-2 pt-1 max-sm:hidden">
+        {pageGroups.map((group) => (
+          <section key={group.name} aria-labelledby={`nav-${group.name}`} className="pb-3 max-md:pb-1.5">
+            <h2 id={`nav-${group.name}`} className="px-2.5 pb-1 text-meta font-regular text-ink-3 max-md:sr-only">
+              {group.name}
+            </h2>
+            <ul>
+              {group.pages.map((page) => (
+                <li key={page.path} className="relative">
                   <Link
-                    href={href}
+                    href={hrefOf(page)}
                     prefetch={false}
-                    title={label}
-                    aria-current={isHere ? 'page' : undefined}
+                    title={page.label}
+                    aria-current={isHere(page) ? 'page' : undefined}
                     className={join(
-                      'flex h-[30px] items-center gap-2.5 rounded-button px-2.5 max-md:h-9 max-md:justify-center max-md:px-0 max-sm:h-full max-sm:w-full max-sm:flex-col max-sm:gap-0.5 max-sm:rounded-none max-sm:border-t-2',
-                      isHere
-                        ? 'bg-surface font-strong text-ink ring-1 ring-inset ring-line max-sm:border-ink max-sm:bg-canvas max-sm:ring-0'
-                        : 'text-ink-2 hover:bg-hover hover:text-ink max-sm:border-transparent',
+                      'flex h-[30px] items-center gap-2.5 rounded-button px-2.5 max-md:h-9 max-md:justify-center max-md:px-0',
+                      isHere(page)
+                        ? 'bg-surface font-strong text-ink ring-1 ring-inset ring-line'
+                        : 'text-ink-2 hover:bg-hover hover:text-ink',
                     )}
                   >
-                    <Icon
-                      strokeWidth={1.75}
-                      aria-hidden
-                      className={join('size-[15px] shrink-0 max-md:size-[17px] max-sm:size-5', isHere && 'text-ink')}
-                    />
-                    <span className="max-md:sr-only max-sm:not-sr-only max-sm:text-label">{label}</span>
-                    {count !== null && (
-                      <span className="figures ml-auto text-meta font-regular text-ink-3 max-md:hidden">{count}</span>
+                    <page.Icon strokeWidth={1.75} aria-hidden className="size-[15px] shrink-0 max-md:size-[17px]" />
+                    <span className="max-md:sr-only">{page.label}</span>
+                    {countOf(page) !== null && (
+                      <span className="figures ml-auto text-meta font-regular text-ink-3 max-md:hidden">
+                        {countOf(page)}
+                      </span>
                     )}
                   </Link>
                 </li>
-              );
-            })}
-          </ul>
-        </section>
-      ))}
+              ))}
+            </ul>
+          </section>
+        ))}
+      </nav>
+      <Bar hrefOf={hrefOf} isHere={isHere} />
+    </>
+  );
+}
+
+interface BarProps {
+  readonly hrefOf: (page: PageLink) => string;
+  readonly isHere: (page: PageLink) => boolean;
+}
+
+const barItem = 'flex h-full w-full flex-1 flex-col items-center justify-center gap-0.5 border-t-2 text-label';
+
+function Bar({ hrefOf, isHere }: BarProps) {
+  const id = useId();
+  const all = pageGroups.flatMap(({ pages }) => pages);
+  const others = all.filter(({ isInBar }) => !isInBar);
+  const tone = (on: boolean): string => (on ? 'border-ink font-strong text-ink' : 'border-transparent text-ink-2');
+  return (
+    <nav aria-label="Pages" className="flex flex-[3] sm:hidden">
+      {all
+        .filter(({ isInBar }) => isInBar)
+        .map((page) => (
+          <Link
+            key={page.path}
+            href={hrefOf(page)}
+            prefetch={false}
+            aria-current={isHere(page) ? 'page' : undefined}
+            className={join(barItem, tone(isHere(page)))}
+          >
+            <page.Icon size={20} strokeWidth={1.75} aria-hidden />
+            {page.label}
+          </Link>
+        ))}
+      <button type="button" popoverTarget={id} className={join(barItem, tone(others.some(isHere)))}>
+        <Ellipsis size={20} strokeWidth={1.75} aria-hidden />
+        More
+      </button>
+      <div
+        id={id}
+        popover="auto"
+        className="fixed inset-auto right-2 bottom-[70px] left-2 m-0 max-h-[70dvh] overflow-y-auto rounded-panel border border-line-strong bg-raised p-2 text-ink shadow-floating"
+      >
+        <ul>
+          {others.map((page) => (
+            <li key={page.path}>
+              <Link
+                href={hrefOf(page)}
+                prefetch={false}
+                aria-current={isHere(page) ? 'page' : undefined}
+                onClick={(event) => event.currentTarget.closest<HTMLElement>('[popover]')?.hidePopover()}
+                className={join(
+                  'flex h-11 items-center gap-3 rounded-button px-3',
+                  isHere(page) && 'bg-hover font-strong',
+                )}
+              >
+                <page.Icon size={20} strokeWidth={1.75} aria-hidden className="text-ink-2" />
+                {page.label}
+              </Link>
+            </li>
+          ))}
+        </ul>
+      </div>
     </nav>
   );
 }

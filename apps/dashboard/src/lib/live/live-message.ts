@@ -1,5 +1,5 @@
 import type { LiveMessage, Overview, UpstreamState } from '@portico/api-contract/dashboard';
-import { flag, list, nullable, number, object, oneOf, type Reader, text, union } from './shape.ts';
+import { flag, list, nullable, number, object, oneOf, type Reader, text, union } from '../shape.ts';
 
 /**
  * Reads one event of the live stream; throws `ShapeError` or `SyntaxError`. The types hold it to the contract, and a test

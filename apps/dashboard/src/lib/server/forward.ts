@@ -7,8 +7,8 @@ export interface ForwardTarget {
   readonly credential: string;
 }
 
-/** JSON documents of the dashboard are small; more than this is refused with 413. */
-const bodyBytesMax = 64 * 1024;
+/** A traffic policy may have 256 KiB, a certificate with its key 128; more than this is refused with 413. */
+const bodyBytesMax = 384 * 1024;
 const answerWithinMs = 15_000;
 
 const methods = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);

@@ -1,6 +1,7 @@
 import { cookies, headers } from 'next/headers';
 import { notFound, redirect } from 'next/navigation';
 import type { ReactNode } from 'react';
+import { AccountProvider } from '../../../features/account/account-provider.tsx';
 import { LiveProvider } from '../../../features/live/live-provider.tsx';
 import { NoContact } from '../../../features/session/no-contact.tsx';
 import { Shell } from '../../../features/shell/shell.tsx';
@@ -19,13 +20,24 @@ export default async function AccountLayout({ params, children }: AccountLayoutP
   const session = await readSession();
   if (session.kind === 'no-contact') return <NoContact />;
   if (session.kind !== 'ok') redirect(signInPath((await headers()).get('portico-page-path') ?? '/'));
-  if (!session.value.accounts.some((candidate) => candidate.id === account)) notFound();
+  const { user, accounts, csrfToken } = session.value;
+  const membership = accounts.find((candidate) => candidate.id === account);
+  if (!membership) notFound();
   const theme = themeOf((await cookies()).get(themeCookie)?.value);
   return (
-    <LiveProvider accountId={account}>
-      <Shell session={session.value} accountId={account} theme={theme}>
-        {children}
-      </Shell>
-    </LiveProvider>
+    <AccountProvider
+      accountId={account}
+      role={membership.role}
+      userId={user.id}
+      userEmail={user.email}
+      userName={user.name}
+      csrfToken={csrfToken}
+    >
+      <LiveProvider accountId={account}>
+        <Shell session={session.value} accountId={account} theme={theme}>
+          {children}
+        </Shell>
+      </LiveProvider>
+    </AccountProvider>
   );
 }

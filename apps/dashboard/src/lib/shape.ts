@@ -49,6 +49,11 @@ export function object<T extends object>(readers: { readonly [K in keyof T]: Rea
   };
 }
 
+/** One field of an object. */
+export function field<T>(name: string, read: Reader<T>): Reader<T> {
+  return (value) => read(record(value)[name]);
+}
+
 /** Reads the object by the field `kind`. */
 export function union<T>(readers: Record<string, Reader<T>>): Reader<T> {
   return (value) => {
@@ -69,3 +74,6 @@ function complete<T extends object>(value: Partial<T>, readers: { readonly [K in
   if (!isComplete(value)) throw new ShapeError('incomplete');
   return value;
 }
+
+/** Anything, taken as it is: for values that are only shown as text. */
+export const anything: Reader<unknown> = (value) => value;

@@ -1,0 +1,58 @@
+'use client';
+
+import { CloudOff, Lock, LogOut } from 'lucide-react';
+import { usePathname } from 'next/navigation';
+import { signInPath } from '../../lib/own-path.ts';
+import { Button } from '../../ui/button.tsx';
+import { Strip } from '../../ui/strip.tsx';
+import type { ListProblem } from './use-records.ts';
+
+/** Why a list is not there, or may be old. What was shown before stays under it. */
+export function ListProblemStrip({
+  problem,
+  hasItems,
+  onRetry,
+}: {
+  problem: ListProblem | null;
+  hasItems: boolean;
+  onRetry: () => Promise<void>;
+}) {
+  const path = usePathname();
+  if (problem === null) return null;
+  switch (problem.kind) {
+    case 'signed-out':
+      return (
+        <Strip
+          icon={<LogOut size={16} strokeWidth={1.75} />}
+          action={
+            <a href={signInPath(path)} className="font-button underline underline-offset-2">
+              Sign in
+            </a>
+          }
+        >
+          <strong className="font-strong">You are signed out.</strong>
+        </Strip>
+      );
+    case 'refused':
+      return (
+        <Strip icon={<Lock size={16} strokeWidth={1.75} />}>
+          <strong className="font-strong">{problem.message}</strong>
+          {problem.code && <span className="ml-2 font-mono text-meta">{problem.code}</span>}
+        </Strip>
+      );
+    case 'no-contact':
+      return (
+        <Strip
+          icon={<CloudOff size={16} strokeWidth={1.75} />}
+          action={
+            <Button tone="secondary" onClick={onRetry}>
+              Try now
+            </Button>
+          }
+        >
+          <strong className="font-strong">The API does not answer.</strong> Tunnels keep working.
+          {hasItems && ' This is what we last saw.'}
+        </Strip>
+      );
+  }
+}

@@ -1,0 +1,74 @@
+import {
+  Bot,
+  Cable,
+  ChartColumn,
+  Globe,
+  KeyRound,
+  Laptop,
+  type LucideIcon,
+  Network,
+  ScrollText,
+  Send,
+  ShieldCheck,
+  SquareCode,
+  Vault,
+  Waypoints,
+} from 'lucide-react';
+
+export interface PageLink {
+  readonly label: string;
+  /** Under `/a/<account>/`. */
+  readonly path: string;
+  readonly Icon: LucideIcon;
+  /** What of the live overview is counted beside it. */
+  readonly counts?: 'endpoints' | 'agents';
+  /** In the bar at the bottom of small screens; the others are under More. */
+  readonly isInBar?: boolean;
+}
+
+export interface PageGroup {
+  readonly name: string;
+  readonly pages: readonly PageLink[];
+}
+
+/** The map of the dashboard: what exists, and nothing else. */
+export const pageGroups: readonly PageGroup[] = [
+  {
+    name: 'Traffic',
+    pages: [
+      { label: 'Endpoints', path: 'endpoints', Icon: Waypoints, counts: 'endpoints', isInBar: true },
+      { label: 'Agents', path: 'agents', Icon: Laptop, counts: 'agents', isInBar: true },
+    ],
+  },
+  {
+    name: 'Names',
+    pages: [
+      { label: 'Domains', path: 'domains', Icon: Globe },
+      { label: 'TCP addresses', path: 'tcp-addresses', Icon: Cable },
+      { label: 'Certificates', path: 'certificates', Icon: ShieldCheck },
+    ],
+  },
+  {
+    name: 'Rules',
+    pages: [
+      { label: 'IP policies', path: 'ip-policies', Icon: Network },
+      { label: 'Vaults', path: 'vaults', Icon: Vault },
+    ],
+  },
+  {
+    name: 'Access',
+    pages: [
+      { label: 'Authtokens', path: 'authtokens', Icon: KeyRound },
+      { label: 'API keys', path: 'api-keys', Icon: SquareCode },
+      { label: 'Service users', path: 'service-users', Icon: Bot },
+    ],
+  },
+  {
+    name: 'Records',
+    pages: [
+      { label: 'Usage', path: 'usage', Icon: ChartColumn, isInBar: true },
+      { label: 'Audit log', path: 'audit', Icon: ScrollText },
+      { label: 'Event destinations', path: 'event-destinations', Icon: Send },
+    ],
+  },
+];

@@ -1,0 +1,112 @@
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openStage, type Stage, type WatchedPage } from '../support/dashboard-stage.ts';
+
+let stage: Stage;
+let watched: WatchedPage;
+let page: Page;
+let base: string;
+
+beforeAll(async () => {
+  stage = await openStage();
+  watched = await stage.signedIn();
+  page = watched.page;
+  base = page.url().replace(/\/endpoints$/, '');
+});
+afterAll(() => stage.close());
+
+const row = (name: string) => page.locator('[data-record]', { hasText: name });
+const submit = () => page.locator('dialog[open] button[type=submit]').click();
+const press = (label: string) => page.getByRole('button', { name: label }).click();
+
+describe('lists of records', () => {
+  it('make an authtoken whose secret is shown once, change it, and revoke it', async () => {
+    await page.goto(`${base}/authtokens`);
+    await row('Made at the first start').waitFor();
+    await page.keyboard.press('n');
+    await page.fill('[name=description]', 'laptop <b>of</b> Mira');
+    await page.fill('[name=acl]', 'demo.example.com');
+    await submit();
+    await page.getByText('does not begin with bind:').waitFor();
+    await page.fill('[name=acl]', 'bind:*.mira.portico.localhost');
+    await submit();
+    const secret = await page.locator('[data-secret]').textContent();
+    expect(secret).toMatch(/^pat_/);
+    await page.keyboard.press('Escape');
+    await page.locator('[data-secret]').waitFor();
+    await press('Done, I have it');
+    await row('laptop <b>of</b> Mira').waitFor();
+    expect(await page.content()).not.toContain(secret);
+
+    await page.keyboard.press('/');
+    await page.keyboard.type('mira');
+    await expect.poll(() => page.locator('[data-record]').count()).toBe(1);
+    await row('laptop').locator('a').click();
+    await press('Edit');
+    await page.fill('[name=description]', 'desktop of Mira');
+    await submit();
+    await page.locator('dialog[open] h2', { hasText: 'desktop of Mira' }).waitFor();
+    await press('Revoke authtoken…');
+    await press('Revoke authtoken');
+    await expect.poll(() => row('desktop of Mira').count()).toBe(0);
+  });
+
+  it('say what the API refuses, and lose nothing that was typed', async () => {
+    await page.goto(`${base}/domains/new`);
+    await page.fill('[name=domain]', 'admin.portico.localhost');
+    await submit();
+    await page.locator('dialog[open] [role=alert]', { hasText: 'ERR_NGROK' }).waitFor();
+    expect(await page.inputValue('[name=domain]')).toBe('admin.portico.localhost');
+    await page.fill('[name=domain]', 'shop.portico.localhost');
+    await submit();
+    await page.locator('dialog[open] h2', { hasText: 'shop.portico.localhost' }).waitFor();
+    expect(page.url()).toMatch(/\/domains\/rd_/);
+    await page.reload();
+    await page.locator('dialog[open] h2', { hasText: 'shop.portico.localhost' }).waitFor();
+  });
+
+  it('hold the parts of an object: rules of an IP policy, secrets of a vault', async () => {
+    await page.goto(`${base}/ip-policies/new`);
+    await page.fill('[name=description]', 'office');
+    await submit();
+    await press('Add a rule');
+    await page.fill('[name=cidr]', '203.0.113.0/24');
+    await submit();
+    await page.locator('dialog[open] li', { hasText: '203.0.113.0/24' }).waitFor();
+
+    await page.goto(`${base}/vaults/new`);
+    await page.fill('[name=name]', 'payments');
+    await submit();
+    await press('Add a secret');
+    await page.fill('section [name=name]', 'hook');
+    await page.fill('[name=value]', 'never shown again');
+    await submit();
+    await page.locator('dialog[open] li', { hasText: 'hook' }).waitFor();
+    expect(await page.content()).not.toContain('never shown again');
+  });
+
+  it('tell who changed what', async () => {
+    await page.goto(`${base}/audit`);
+    await row('vault created').locator('a').click();
+    await page.locator('dialog[open] dd', { hasText: 'payments' }).first().waitFor();
+  });
+
+  it('are there on every page, without a fault', async () => {
+    const paths = ['agents', 'tcp-addresses', 'certificates', 'certificates/authorities', 'ip-policies/restrictions'];
+    const more = ['api-keys', 'service-users', 'usage', 'event-destinations', 'event-destinations/subscriptions'];
+    for (const path of [...paths, ...more]) {
+      await page.goto(`${base}/${path}`);
+      await page.locator('main h2, main table').first().waitFor();
+    }
+    expect(watched.faults).toEqual([]);
+  });
+
+  it('show what was last seen while the API is away', async () => {
+    await page.goto(`${base}/authtokens`);
+    await row('Made at the first start').waitFor();
+    stage.gate.cut();
+    await page.getByText('No contact with the API').first().waitFor();
+    expect(await row('Made at the first start').count()).toBe(1);
+    stage.gate.open();
+  });
+});
