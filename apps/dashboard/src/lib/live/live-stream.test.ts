@@ -92,7 +92,7 @@ describe('the live stream', () => {
       response.writeHead(200, sse);
       response.write('data: one\n\n');
     });
-    const page = open(server.url, { silenceMs: 30 });
+    const page = open(server.url, { silenceMs: 400 });
     page.stream.start();
     await page.until(() => server.requests.length >= 2);
     expect(page.kinds().slice(0, 3)).toEqual(['connecting', 'live', 'lost']);
