@@ -448,6 +448,11 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
       // Fields by which the platform speaks would be taken out of an upstream's answer; this one is not an upstream's.
       (fieldRole(name) === 'platform' ? own : fields).push(name, answer.fields[i + 1] ?? '');
     }
+    if (answer.status === 204 || answer.status === 304) {
+      to.head(ownHead(answer.status, [...fields, 'Date', new Date().toUTCString()], { kind: 'none' }), own);
+      to.end([]);
+      return;
+    }
     answerWhole(to, answer.status, fields, Buffer.from(answer.body), own);
   }
 

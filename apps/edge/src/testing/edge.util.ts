@@ -3,12 +3,12 @@ import type { TLSSocket } from 'node:tls';
 import type { PorticoError } from '@portico/errors';
 import { createIssuingCa, createKeyPair, createRoot, LeafIssuer } from '@portico/pki';
 import { addToBlockList, createLogger } from '@portico/service';
-import type { Endpoint } from '../endpoint/endpoint.ts';
 import { Admission } from '../listener/admission.ts';
 import { CertificateStore } from '../listener/certificate-store.ts';
 import { HttpListener, rootCertificateAnswer } from '../listener/http-listener.ts';
 import { TcpListeners } from '../listener/tcp-listener.ts';
 import { TlsListener } from '../listener/tls-listener.ts';
+import { Policies } from '../policy/policies.ts';
 import { ErrorAnswers } from '../proxy/error-response.ts';
 import { HttpProxy } from '../proxy/http-proxy.ts';
 import { type VisitorLimits, visitorLimits } from '../proxy/limits.ts';
@@ -17,7 +17,7 @@ import { Sweep } from '../proxy/sweep.ts';
 import { TcpProxy } from '../proxy/tcp-proxy.ts';
 import { IdleStreams } from '../proxy/visitor-streams.ts';
 import { Router } from '../router/router.ts';
-import { openTunnel, type Tunnel, testEndpoint } from './tunnel.util.ts';
+import { openTunnel, type TestEndpoint, type Tunnel, testEndpoint } from './tunnel.util.ts';
 
 export const BASE = 'base.test';
 export const DEMO = `demo.${BASE}`;
@@ -29,8 +29,8 @@ export interface EdgeUnderTest {
   readonly issuer: LeafIssuer;
   readonly tunnel: Tunnel;
   /** `http://demo.base.test` and `https://demo.base.test`. */
-  readonly http: Endpoint;
-  readonly https: Endpoint;
+  readonly http: TestEndpoint;
+  readonly https: TestEndpoint;
   readonly router: Router;
   readonly sweep: Sweep;
   readonly limits: VisitorLimits;
@@ -79,11 +79,13 @@ export async function startEdge({
   limits: changed = {},
   trusted = [],
   platform = new Map(),
+  policies = new Policies(),
 }: {
   upstreamPort: () => number;
   limits?: Partial<VisitorLimits>;
   trusted?: string[];
   platform?: Map<string, string>;
+  policies?: Policies;
 }): Promise<EdgeUnderTest> {
   const limits: VisitorLimits = { ...visitorLimits, sweepMs: 20, ...changed };
   const log = createLogger({ name: 'edge', level: process.env.PORTICO_TEST_LOG === '1' ? 'debug' : 'silent' });
@@ -115,6 +117,7 @@ export async function startEdge({
   const proxy = new HttpProxy({
     routes: router,
     errors,
+    policies,
     limits,
     sweep,
     refusal: () => state.refusal,

@@ -111,6 +111,9 @@ export function memberOf(
   };
 }
 
+/** An endpoint whose policy a test may change. */
+export type TestEndpoint = Omit<Endpoint, 'policy'> & { policy: Endpoint['policy'] };
+
 export function testEndpoint(options: {
   proto: EndpointProto;
   host?: string;
@@ -119,7 +122,7 @@ export function testEndpoint(options: {
   accountId?: string;
   forwardsTo?: string;
   forwardsProto?: 'http1' | 'http2';
-}): Endpoint {
+}): TestEndpoint {
   const { proto, host = '', port = 0, members, accountId = 'ac_1' } = options;
   const { forwardsTo = 'localhost:3000', forwardsProto = 'http1' } = options;
   let next = 0;
