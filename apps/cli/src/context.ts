@@ -4,6 +4,8 @@ import { type LocationInput, ownLocation } from './config/locations.ts';
 /** What a command sees of the process that it runs in. */
 export interface CliContext extends LocationInput {
   readonly version: string;
+  /** About flags of earlier versions that were given; shown once the command does something. */
+  readonly notices: readonly string[];
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
@@ -15,6 +17,7 @@ export function processContext(): CliContext {
   return {
     ...ownLocation(),
     version: readVersion(),
+    notices: [],
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,

@@ -6,6 +6,7 @@ import { httpCommand } from './commands/http.ts';
 import { startCommand } from './commands/start.ts';
 import { tcpCommand } from './commands/tcp.ts';
 import { tlsCommand } from './commands/tls.ts';
+import { olderFlagNotices, spellOutBooleans } from './commands/tunnel-flags.ts';
 import { versionCommand } from './commands/version.ts';
 import type { CliContext } from './context.ts';
 import { CliError, formatCliError } from './output/cli-error.ts';
@@ -17,12 +18,12 @@ import { explainUsageError, refuseSingleDash } from './usage-errors.ts';
  */
 export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
   const result: { code: number } = { code: 0 };
-  const program = buildProgram(context, (code) => {
+  const program = buildProgram({ ...context, notices: olderFlagNotices(args) }, (code) => {
     result.code = code;
   });
   try {
     refuseSingleDash(args, program);
-    await program.parseAsync([...args], { from: 'user' });
+    await program.parseAsync(spellOutBooleans(args), { from: 'user' });
     return result.code;
   } catch (error) {
     if (error instanceof CommanderError) {

@@ -2,62 +2,26 @@ import type { Command, CommanderError, Option } from 'commander';
 import { CliError } from './output/cli-error.ts';
 import { nearest } from './output/nearest.ts';
 
-/**
- * Flags of ngrok's agent that people bring along. They are known, so that the answer is not "unknown", and refused,
- * since leaving out what guards an endpoint would open it.
- */
-const flagsNotYet: ReadonlySet<string> = new Set([
-  '--app-protocol',
-  '--auth',
-  '--basic-auth',
-  '--bind-tls',
-  '--binding',
-  '--cidr-allow',
-  '--cidr-deny',
-  '--circuit-breaker',
-  '--compression',
-  '--crt',
-  '--host-header',
-  '--inspect',
-  '--key',
-  '--mutual-tls-cas',
-  '--oauth',
-  '--oauth-allow-domain',
-  '--oauth-allow-email',
-  '--oauth-client-id',
-  '--oauth-client-secret',
-  '--oauth-scope',
-  '--oidc',
-  '--policy-file',
-  '--pooling-enabled',
-  '--proxy-proto',
-  '--region',
-  '--remote-addr',
-  '--request-header-add',
-  '--request-header-remove',
-  '--response-header-add',
-  '--response-header-remove',
-  '--scheme',
-  '--terminate-at',
-  '--traffic-policy-file',
-  '--traffic-policy-url',
-  '--ua-filter-allow',
-  '--ua-filter-deny',
-  '--upstream-protocol',
-  '--upstream-proxy-protocol',
-  '--upstream-tls-verify',
-  '--upstream-tls-verify-cas',
-  '--verify-webhook',
-  '--verify-webhook-secret',
-  '--websocket-tcp-converter',
-]);
+/** Known flags that cannot be honoured: left out silently they would open what they guard. */
+const refusedFlags: Readonly<Record<string, string>> = {
+  '--websocket-tcp-converter': 'has no counterpart here',
+  '--label': 'belongs to labelled tunnels, which are gone',
+};
+
+/** Flags of version 1, and what they are today. */
+const firstFlags: Readonly<Record<string, string>> = {
+  httpauth: '--basic-auth',
+  proto: 'the command: portico http, portico tcp or portico tls',
+  hostname: '--hostname',
+};
 
 /** The text of a usage error: what is wrong, what was probably meant, where help is. */
 export function explainUsageError(error: CommanderError, args: readonly string[]): string {
   const [first = '', ...more] = error.message.replace(/^error: /, '').split('\n');
   const option = /^unknown option '(--[^'=]+)/.exec(first)?.[1];
-  if (option !== undefined && flagsNotYet.has(option)) {
-    return `The flag ${option} is not supported yet. It was not left out silently: nothing was started.`;
+  const refused = option === undefined ? undefined : refusedFlags[option];
+  if (refused !== undefined) {
+    return `The flag ${option} ${refused}. It was not left out silently: nothing was started.`;
   }
   const hints = more.map((line) => line.replace(/^\((.*)\)$/, '$1')).filter((line) => line !== '');
   return [sentence(first), ...hints, `See: portico ${helpPath(args)}--help`].join('\n');
@@ -75,6 +39,8 @@ export function refuseSingleDash(args: readonly string[], program: Command): voi
     if (!/^-[a-z][a-z0-9-]+(=.*)?$/i.test(arg)) continue;
     if (takesNext(args[index - 1], options)) continue;
     const name = arg.slice(1).split('=')[0] ?? '';
+    const first = Object.hasOwn(firstFlags, name) ? firstFlags[name] : undefined;
+    if (first !== undefined && first !== `--${name}`) throw new CliError(`-${name} is ${first} today.`);
     const known = options.map((option) => option.long?.slice(2) ?? '');
     const meant = known.includes(name) ? name : (nearest(name, known) ?? name);
     const value = arg.includes('=') ? `=${arg.slice(arg.indexOf('=') + 1)}` : '';
@@ -96,11 +62,27 @@ function commandOf(args: readonly string[], program: Command): Command {
   return command;
 }
 
+const commandNames: ReadonlySet<string> = new Set([
+  'api',
+  'build-client',
+  'completion',
+  'config',
+  'diagnose',
+  'http',
+  'service',
+  'start',
+  'tcp',
+  'tls',
+  'version',
+]);
+
 function helpPath(args: readonly string[]): string {
   const words = args.filter((arg) => /^[a-z][a-z-]*$/.test(arg));
   const [first, second] = words;
-  if (first === undefined || !['http', 'tcp', 'tls', 'start', 'config', 'version'].includes(first)) return '';
-  return first === 'config' && second !== undefined && /^(add-|check)/.test(second) ? `config ${second} ` : `${first} `;
+  if (first === undefined || !commandNames.has(first)) return '';
+  return first === 'config' && second !== undefined && /^(add-|check|edit|upgrade)/.test(second)
+    ? `config ${second} `
+    : `${first} `;
 }
 
 function sentence(text: string): string {

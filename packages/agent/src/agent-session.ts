@@ -55,6 +55,8 @@ export interface AgentSessionOptions {
   readonly connectTimeoutMs: number;
   readonly callTimeoutMs: number;
   readonly clock: Clock;
+  /** False refuses commands of the server. */
+  readonly remoteManagement: boolean;
   /** Proxy to go through, null for none. */
   readonly proxyUrl: string | null;
   readonly signal: AbortSignal;
@@ -183,7 +185,11 @@ export class AgentSession {
   }
 
   async authenticate(): Promise<void> {
-    const { authtoken, keys, metadata, version, clientType, heartbeat, signal, proxyUrl } = this.#options;
+    const { authtoken, keys, metadata, version, clientType, heartbeat, signal, proxyUrl, remoteManagement } =
+      this.#options;
+    const managed = remoteManagement
+      ? ({ kind: 'supported' } as const)
+      : ({ kind: 'refused', reason: 'remote management is off in the configuration of this agent' } as const);
     const request = encodeAuthRequest({
       versions: PROTOCOL_VERSIONS,
       clientId: keys.clientId,
@@ -198,8 +204,8 @@ export class AgentSession {
       heartbeatIntervalMs: heartbeat.intervalMs,
       heartbeatToleranceMs: heartbeat.toleranceMs,
       update: { kind: 'refused', reason: 'this agent is updated by whoever installed it' },
-      stop: { kind: 'supported' },
-      restart: { kind: 'supported' },
+      stop: managed,
+      restart: managed,
       proxyType: proxyUrl === null ? '' : proxyUrl.startsWith('socks5') ? 'socks5' : 'http',
       mutualTls: false,
       serviceRun: false,
@@ -410,6 +416,10 @@ export class AgentSession {
 
   async #command(stream: MuxStream, command: 'stop' | 'restart'): Promise<void> {
     if (!(await this.#request(stream, () => {}))) return;
+    if (!this.#options.remoteManagement) {
+      reply(stream, encodeErrorField('remote management is off in the configuration of this agent'));
+      return;
+    }
     reply(stream, {});
     this.#options.onCommand(this, command);
   }

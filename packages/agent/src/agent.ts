@@ -48,6 +48,8 @@ export interface AgentOptions {
   readonly captures?: CaptureStore;
   /** `http://[user:password@]host:port` or `socks5://…` through which the server is reached. */
   readonly proxyUrl?: string;
+  /** False: the server may not stop or restart this agent (default true). */
+  readonly remoteManagement?: boolean;
   readonly log?: AgentLog;
   readonly clock?: Clock;
 }
@@ -310,6 +312,7 @@ export class Agent extends EventEmitter<AgentEvents> {
       callTimeoutMs: options.callTimeoutMs ?? 30_000,
       clock,
       proxyUrl: options.proxyUrl ?? null,
+      remoteManagement: options.remoteManagement ?? true,
       signal: this.#abort.signal,
       onVisitor: (from, incoming) => this.#onVisitor(from, incoming),
       onStopEndpoint: (from, id, message, code) => this.#onStopEndpoint(from, id, message, code),

@@ -1,3 +1,4 @@
+export { collectBuffersYoung } from '@portico/muxado';
 export {
   Agent,
   type AgentEvents,

@@ -8,10 +8,8 @@ export function httpCommand(context: CliContext, setExitCode: (code: number) => 
     .description('Gives an HTTP service a public URL.')
     .argument('<address>', 'where it listens: 3000, host:port, http://host:port, https://host, unix:/path/to.sock')
     .option('--url <url>', 'public URL: https://host, http://host, a host, or https:// for a random one')
-    .option('--subdomain <name>', "name under the server's base domain, short for --url https://NAME.<base>")
-    .option('--hostname <host>', 'short for --url https://HOST')
-    .option('--domain <host>', 'short for --url https://HOST');
-  addAgentFlags(addEndpointFlags(command));
+    .option('--subdomain <name>', "name under the server's base domain, short for --url https://NAME.<base>");
+  addAgentFlags(addEndpointFlags(command, 'http'));
   return command.action(async (address: string, flags: TunnelFlags) => {
     const { runTunnel } = await import('./run-tunnel.ts');
     setExitCode(await runTunnel('http', address, flags, context));

@@ -1,123 +1,80 @@
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import {
   type Agent,
   type AgentEndpoint,
   AgentError,
+  CaptureStore,
+  collectBuffersYoung,
   connectAgent,
-  type EndpointOptions,
   parseConnectUrl,
-  parseUpstreamAddress,
-  type UpstreamAddress,
-  wantedBind,
+  parseProxyUrl,
 } from '@portico/agent';
 import type { EndpointConfig } from '../config/agent-config.ts';
 import { errnoOf } from '../config/load-config.ts';
-import { loadSettings, type Settings } from '../config/settings.ts';
+import { type AgentFlags, loadSettings, type Settings } from '../config/settings.ts';
 import type { CliContext } from '../context.ts';
+import type { LocalServer } from '../local-api/local-server.ts';
 import { CliError } from '../output/cli-error.ts';
 import { fileSink, type LogSink, silentSink, standardSink } from '../output/log-sink.ts';
 import { LogWriter } from '../output/log-writer.ts';
-import type { TunnelFlags } from './tunnel-flags.ts';
-
-/** One endpoint to open, checked as far as that goes without a server. */
-type Wanted = EndpointOptions & { readonly upstream: UpstreamAddress };
+import { endpointFromFlags } from '../tunnels/endpoint-from-flags.ts';
+import { TunnelSet } from '../tunnels/tunnel-set.ts';
+import { parsed, type WantedEndpoint, wantedEndpoints } from '../tunnels/wanted-endpoint.ts';
+import type { TunnelFlags, TunnelProto } from './tunnel-flags.ts';
 
 /** `http`, `tcp`, `tls`: one endpoint until Ctrl-C. Resolves with the exit code. */
 export async function runTunnel(
-  proto: 'http' | 'tcp' | 'tls',
+  proto: TunnelProto,
   address: string,
   flags: TunnelFlags,
   context: CliContext,
 ): Promise<number> {
-  const wanted = asCliError(() => wantedFromFlags(proto, address, flags));
+  const wanted = await wantedEndpoints(endpointFromFlags(proto, address, flags));
   const settings = await loadSettings(flags, context);
-  return run([wanted], settings, context);
+  return run(wanted, settings, context, null);
 }
 
-/** `start`: endpoints of the file until Ctrl-C. Resolves with the exit code. */
+/** `start`: endpoints of the file until Ctrl-C, as the file says at any time. Resolves with the exit code. */
 export async function runConfigured(
   which: 'all' | readonly string[],
-  flags: TunnelFlags,
+  flags: AgentFlags,
   context: CliContext,
 ): Promise<number> {
   const settings = await loadSettings(flags, context);
-  const names = which === 'all' ? [...settings.endpoints.keys()] : which;
-  if (which === 'all' && names.length === 0) throw new CliError('The configuration file describes no endpoint.');
-  const wanted: Wanted[] = [];
-  for (const name of names) {
+  const chosen = choose(which, settings);
+  if (which === 'all' && chosen.length === 0) throw new CliError('The configuration file describes no endpoint.');
+  const wanted = await Promise.all(chosen.map(wantedEndpoints));
+  const reread = async (): Promise<EndpointConfig[]> => choose(which, await loadSettings(flags, context));
+  return run(wanted.flat(), settings, context, { reread, before: chosen });
+}
+
+function choose(which: 'all' | readonly string[], settings: Settings): EndpointConfig[] {
+  if (which === 'all') return [...settings.endpoints.values()];
+  return which.map((name) => {
     const endpoint = settings.endpoints.get(name);
-    if (endpoint === undefined) {
-      const known = [...settings.endpoints.keys()];
-      throw new CliError(
-        `The configuration file describes no endpoint "${name}".\n${known.length === 0 ? 'It describes none.' : `It describes: ${known.join(', ')}.`}`,
-      );
-    }
-    wanted.push(await wantedFromConfig(endpoint));
-  }
-  return run(wanted, settings, context);
-}
-
-function wantedFromFlags(proto: 'http' | 'tcp' | 'tls', address: string, flags: TunnelFlags): Wanted {
-  const { url, subdomain, hostname, domain } = flags;
-  const names = Object.entries({ url, subdomain, hostname, domain }).filter(([, value]) => value !== undefined);
-  if (names.length > 1) {
-    throw new CliError(`Give one of ${names.map(([name]) => `--${name}`).join(' and ')}: an endpoint has one name.`);
-  }
-  const upstream = parseUpstreamAddress(address, proto);
-  const options: EndpointOptions = {
-    proto,
-    url: url ?? hostname ?? domain ?? '',
-    forwardsTo: upstream.text,
-    ...(subdomain === undefined ? {} : { subdomain }),
-    ...(flags.name === undefined ? {} : { name: flags.name }),
-    ...(flags.description === undefined ? {} : { description: flags.description }),
-    ...(flags.metadata === undefined ? {} : { metadata: flags.metadata }),
-  };
-  if (subdomain === '')
-    throw new CliError('--subdomain needs a name, as in --subdomain demo.', { code: 'ERR_NGROK_328' });
-  // Throws for what no server would accept, before anything is dialled.
-  wantedBind(options);
-  return { ...options, upstream };
-}
-
-async function wantedFromConfig(config: EndpointConfig): Promise<Wanted> {
-  if (config.unsupported.length > 0) {
-    throw new CliError(`Endpoint "${config.name}" uses ${config.unsupported.join(', ')}, which is not supported yet.`);
-  }
-  const { trafficPolicyFile } = config;
-  let { trafficPolicy } = config;
-  if (trafficPolicyFile !== undefined) {
-    try {
-      trafficPolicy = await readFile(trafficPolicyFile, 'utf8');
-    } catch (error) {
-      throw new CliError(`The policy file ${trafficPolicyFile} cannot be read (${errnoOf(error) ?? String(error)}).`);
-    }
-  }
-  return asCliError(() => {
-    const upstream = parseUpstreamAddress(config.upstream, config.proto);
-    const { name, proto, url, subdomain, metadata, description, poolingEnabled, bindings } = config;
-    const options: EndpointOptions = {
-      name,
-      proto,
-      url,
-      forwardsTo: upstream.text,
-      ...(subdomain === undefined ? {} : { subdomain }),
-      ...(metadata === undefined ? {} : { metadata }),
-      ...(description === undefined ? {} : { description }),
-      ...(poolingEnabled === undefined ? {} : { poolingEnabled }),
-      ...(bindings === undefined ? {} : { bindings }),
-      ...(trafficPolicy === undefined ? {} : { trafficPolicy }),
-      ...(config.proxyProtocol === undefined ? {} : { proxyProtocol: config.proxyProtocol }),
-      ...(config.upstreamProtocol === undefined ? {} : { forwardsProto: config.upstreamProtocol }),
-    };
-    wantedBind(options);
-    return { ...options, upstream };
+    if (endpoint !== undefined) return endpoint;
+    const known = [...settings.endpoints.keys()];
+    throw new CliError(
+      `The configuration file describes no endpoint "${name}".\n${known.length === 0 ? 'It describes none.' : `It describes: ${known.join(', ')}.`}`,
+    );
   });
 }
 
-async function run(wanted: readonly Wanted[], settings: Settings, context: CliContext): Promise<number> {
-  asCliError(() => parseConnectUrl(settings.connectUrl));
+/** How the endpoints of the file are read again; null when they came from flags. */
+interface Source {
+  readonly reread: () => Promise<EndpointConfig[]>;
+  readonly before: readonly EndpointConfig[];
+}
+
+async function run(
+  wanted: readonly WantedEndpoint[],
+  settings: Settings,
+  context: CliContext,
+  source: Source | null,
+): Promise<number> {
+  parsed(() => parseConnectUrl(settings.connectUrl));
+  const { proxyUrl } = settings;
+  if (proxyUrl !== undefined) parsed(() => parseProxyUrl(proxyUrl));
   const hasScreen = wantsScreen(settings, context);
   const sink = await openSink(settings.log ?? (hasScreen ? 'false' : 'stdout'), context);
   const isTerminal = settings.log === undefined || settings.log === 'stdout' ? context.stdout.isTTY : false;
@@ -126,8 +83,12 @@ async function run(wanted: readonly Wanted[], settings: Settings, context: CliCo
     level: settings.logLevel,
     write: (line) => sink.write(line),
   });
+  for (const notice of context.notices) context.stderr.write(`NOTICE: ${notice}\n`);
   for (const path of settings.configPaths) log.log('info', 'open config file', { path, err: null });
 
+  const { captureBytes, webAddr } = settings;
+  const captures = captureBytes === null || webAddr === null ? null : new CaptureStore({ maxBytes: captureBytes });
+  collectBuffersYoung();
   const agent = connectAgent({
     connectUrl: settings.connectUrl,
     ca: settings.ca,
@@ -136,6 +97,9 @@ async function run(wanted: readonly Wanted[], settings: Settings, context: CliCo
     clientType: 'portico',
     heartbeat: settings.heartbeat,
     observeExchanges: hasScreen,
+    remoteManagement: settings.remoteManagement,
+    ...(captures === null ? {} : { captures }),
+    ...(proxyUrl === undefined ? {} : { proxyUrl }),
     log: (level, message, fields) => log.log(level, message, fields),
     ...(settings.metadata === undefined ? {} : { metadata: settings.metadata }),
     ...(settings.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: settings.connectTimeoutMs }),
@@ -143,29 +107,56 @@ async function run(wanted: readonly Wanted[], settings: Settings, context: CliCo
   logConnections(agent, log);
 
   const life = new TunnelLife(agent, context);
-  const opening = Promise.all(wanted.map((each) => agent.forward(each)));
+  const tunnels = new TunnelSet(agent, () => randomBytes(16).toString('hex'));
+  const opening = Promise.all(wanted.map((each) => tunnels.open(each)));
   opening.catch((error: unknown) => life.fail(error));
-  let closeScreen = (): void => {};
+  const ends: (() => Promise<void> | void)[] = [];
   try {
+    const local = webAddr === null ? null : await openLocal(webAddr);
+    if (source !== null) {
+      const { ConfigWatch } = await import('../tunnels/config-watch.ts');
+      const watch = new ConfigWatch({ ...source, paths: settings.configPaths, tunnels, log });
+      ends.push(() => watch.close());
+    }
     if (hasScreen) {
       const { ConsoleScreen } = await import('../output/screen/console-screen.ts');
       const screen = new ConsoleScreen({
-        agent,
+        tunnels,
         context,
         connectUrl: settings.connectUrl,
-        endpoints: wanted.map(({ name, proto, upstream }) => ({
-          name: name ?? '',
-          forwardsTo: upstream.text,
-          isHttp: proto === 'http',
-        })),
+        webUrl: local?.url ?? null,
+        captures,
         onQuit: () => life.stop('SIGINT'),
       });
-      closeScreen = () => screen.close();
+      ends.unshift(() => screen.close());
     }
     return await life.over;
+  } catch (error) {
+    void agent.close();
+    throw error;
   } finally {
-    closeScreen();
+    for (const end of ends) await end();
     await sink.close();
+  }
+
+  async function openLocal(addr: string): Promise<LocalServer> {
+    const { startLocalServer } = await import('../local-api/local-server.ts');
+    const server = await startLocalServer({
+      addr,
+      allowHosts: settings.webAllowHosts,
+      tunnels,
+      captures,
+      version: context.version,
+      connectUrl: settings.connectUrl,
+      configPaths: settings.configPaths,
+    });
+    ends.push(() => server.close());
+    log.log('info', 'starting web service', {
+      obj: 'web',
+      addr: server.addr,
+      allow_hosts: settings.webAllowHosts.join(','),
+    });
+    return server;
   }
 }
 
@@ -254,6 +245,7 @@ function logConnections(agent: Agent, log: LogWriter): void {
     const id = randomBytes(6).toString('hex');
     log.log('info', 'join connections', { obj: 'join', id, l: endpoint.forwardsTo, r: client });
   });
+  agent.on('finding', ({ endpoint, summary, fix }) => log.log('warn', summary, { obj: 'advice', name: endpoint, fix }));
   agent.on('closed', ({ endpoint, client, durationMs, bytesIn, bytesOut, failure }) => {
     if (failure !== null) {
       log.log('warn', 'failed to open private leg', {
@@ -278,12 +270,4 @@ function logConnections(agent: Agent, log: LogWriter): void {
 
 function toCliError(error: AgentError): CliError {
   return new CliError(error.message, { code: error.code, cause: error });
-}
-
-function asCliError<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw error instanceof AgentError ? toCliError(error) : error;
-  }
 }

@@ -1,9 +1,11 @@
 import { Command } from 'commander';
+import type { AgentFlags } from '../config/settings.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../output/cli-error.ts';
-import { addAgentFlags, type TunnelFlags } from './tunnel-flags.ts';
+import { addAgentFlags } from './tunnel-flags.ts';
 
-interface StartFlags extends TunnelFlags {
+interface StartFlags extends AgentFlags {
+  readonly metadata?: string;
   readonly all?: boolean;
   readonly none?: boolean;
 }
@@ -14,7 +16,8 @@ export function startCommand(context: CliContext, setExitCode: (code: number) =>
     .description('Opens endpoints of the configuration file.')
     .argument('[names...]', 'which of them')
     .option('--all', 'all of them')
-    .option('--none', 'none: connect and wait');
+    .option('--none', 'none: connect and wait for the local API')
+    .option('--metadata <text>', 'anything, kept with the session');
   addAgentFlags(command);
   return command.action(async (names: string[], flags: StartFlags) => {
     if (names.length === 0 && flags.all !== true && flags.none !== true) {
@@ -25,6 +28,10 @@ export function startCommand(context: CliContext, setExitCode: (code: number) =>
     }
     const { runConfigured } = await import('./run-tunnel.ts');
     const which = flags.all === true ? 'all' : names;
-    setExitCode(await runConfigured(which, flags, context));
+    setExitCode(await runConfigured(which, { ...flags, ...sessionMetadata(flags) }, context));
   });
+}
+
+function sessionMetadata({ metadata }: StartFlags): { sessionMetadata?: string } {
+  return metadata === undefined ? {} : { sessionMetadata: metadata };
 }

@@ -8,7 +8,7 @@ export function tcpCommand(context: CliContext, setExitCode: (code: number) => v
     .description('Gives a TCP service a public port.')
     .argument('<address>', 'where it listens: 22, host:port, unix:/path/to.sock')
     .option('--url <url>', 'public address: tcp://host:port, or tcp:// for any port');
-  addAgentFlags(addEndpointFlags(command));
+  addAgentFlags(addEndpointFlags(command, 'tcp'));
   return command.action(async (address: string, flags: TunnelFlags) => {
     const { runTunnel } = await import('./run-tunnel.ts');
     setExitCode(await runTunnel('tcp', address, flags, context));

@@ -8,10 +8,8 @@ export function tlsCommand(context: CliContext, setExitCode: (code: number) => v
     .description('Passes TLS connections for a name through to a service that has the certificate.')
     .argument('<address>', 'where it listens: 443, host:port, tls://host:port')
     .option('--url <url>', 'public URL: tls://host, or a host')
-    .option('--subdomain <name>', "name under the server's base domain, short for --url tls://NAME.<base>")
-    .option('--hostname <host>', 'short for --url tls://HOST')
-    .option('--domain <host>', 'short for --url tls://HOST');
-  addAgentFlags(addEndpointFlags(command));
+    .option('--subdomain <name>', "name under the server's base domain, short for --url tls://NAME.<base>");
+  addAgentFlags(addEndpointFlags(command, 'tls'));
   return command.action(async (address: string, flags: TunnelFlags) => {
     const { runTunnel } = await import('./run-tunnel.ts');
     setExitCode(await runTunnel('tls', address, flags, context));

@@ -82,7 +82,8 @@ tunnels:
     });
     expect(config.endpoints.get('web')).toMatchObject({
       url: 'https://shop.example.dev',
-      unsupported: ['host_header'],
+      classic: { hostHeader: 'rewrite' },
+      unsupported: [],
     });
     expect(config.endpoints.get('plain')).toMatchObject({ url: 'http://', unsupported: [] });
     expect(config.endpoints.get('ssh')).toMatchObject({ proto: 'tcp', url: 'tcp://localhost:20001' });
@@ -105,7 +106,10 @@ tunnels:
       ['3:23 heartbeat_interval is a time from 1s to 1h, as in 10s or 1m30s, not "5".'],
     ],
     ['version: 3\nagent:\n  authtoken: [a]\n', ['3:14 authtoken is a text.']],
-    ['version: 3\nagent:\n  proxy_url: http://p\n', ['3:14 proxy_url is not supported yet; take it out.']],
+    [
+      'version: 3\nagent:\n  dns_resolver_ips: [1.1.1.1]\n',
+      ['3:21 dns_resolver_ips is not supported yet; take it out.'],
+    ],
     ['version: 3\nendpoints:\n  - {upstream: {url: 1}}\n', ['3:5 an endpoint needs a name.']],
     ['version: 3\nendpoints:\n  - {name: a}\n', ['3:5 endpoint "a" needs upstream.url.']],
     ['version: 3\nendpoints:\n  - {name: a, upstream: {url: 1, prot: x}}\n', ['3:34 unknown key "prot" in upstream.']],

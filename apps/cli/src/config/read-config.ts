@@ -100,18 +100,27 @@ function agentOptionFields(
     heartbeat_interval: (value, key) => set(found, 'heartbeatIntervalMs', readDuration(reader, value, key)),
     heartbeat_tolerance: (value, key) => set(found, 'heartbeatToleranceMs', readDuration(reader, value, key)),
     connect_timeout: (value, key) => set(found, 'connectTimeoutMs', readDuration(reader, value, key)),
-    // Known and without effect here: there is no local page, no update and no region to choose.
-    web_addr: accepted,
-    web_allow_hosts: accepted,
-    inspect_db_size: accepted,
-    local_storage: accepted,
-    remote_management: accepted,
+    web_addr: (value, key) => {
+      const text = reader.text(value, key);
+      if (text !== undefined) found.webAddr = text === 'false' ? false : text;
+    },
+    web_allow_hosts: (value, key) => set(found, 'webAllowHosts', reader.texts(value, key)),
+    inspect_db_size: (value, key) => {
+      const size = Number(reader.text(value, key) ?? Number.NaN);
+      if (Number.isSafeInteger(size) && size >= -1) found.inspectDbSize = size;
+      else reader.problem(value, `${key} is a number of bytes, 0 for the default or -1 to keep nothing.`);
+    },
+    local_storage: (value, key) => {
+      if (reader.boolean(value, key) === false) found.inspectDbSize = -1;
+    },
+    remote_management: (value, key) => set(found, 'remoteManagement', reader.boolean(value, key)),
+    proxy_url: (value, key) => set(found, 'proxyUrl', reader.text(value, key)),
+    // Known and without effect here: whoever installed it updates it, and CAs are ours.
     update_check: accepted,
     update_channel: accepted,
     crl_noverify: accepted,
     crl_url: accepted,
     // Leaving these out silently would send traffic another way than its owner decided.
-    proxy_url: notYet,
     dns_resolver_ips: notYet,
     connect_interface: notYet,
   };

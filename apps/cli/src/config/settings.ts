@@ -13,6 +13,9 @@ export interface AgentFlags {
   readonly log?: string;
   readonly logFormat?: LogFormat;
   readonly logLevel?: LogLevelName;
+  /** `start` only: of the session. */
+  readonly sessionMetadata?: string;
+  readonly region?: string;
 }
 
 /** Everything an agent needs, from flags before environment before files. */
@@ -29,6 +32,13 @@ export interface Settings {
   readonly logFormat: LogFormat | undefined;
   readonly logLevel: LogLevelName;
   readonly consoleUi: boolean | 'iftty';
+  readonly proxyUrl: string | undefined;
+  /** Where the local API listens; null for nowhere. */
+  readonly webAddr: string | null;
+  readonly webAllowHosts: readonly string[];
+  /** Null: exchanges are not kept. */
+  readonly captureBytes: number | null;
+  readonly remoteManagement: boolean;
   readonly configPaths: readonly string[];
   readonly endpoints: AgentConfig['endpoints'];
 }
@@ -46,6 +56,8 @@ export async function loadSettings(flags: AgentFlags, location: LocationInput): 
         'Start one here with "npm start", or name yours: portico config add-connect-url HOST:PORT --ca-sha256 FINGERPRINT',
     );
   }
+  const web = fromEnv('PORTICO_WEB_ADDR') ?? config.webAddr ?? defaultWebAddr;
+  const dbSize = config.inspectDbSize ?? 0;
   const authtoken = flags.authtoken ?? fromEnv('PORTICO_AUTHTOKEN', 'NGROK_AUTHTOKEN') ?? config.authtoken;
   if (authtoken === undefined || authtoken === '') {
     throw new CliError(
@@ -57,7 +69,7 @@ export async function loadSettings(flags: AgentFlags, location: LocationInput): 
     connectUrl,
     ca: await readCas(casOf(fromEnv('PORTICO_CONNECT_CAS'), config)),
     authtoken,
-    metadata: config.metadata,
+    metadata: flags.sessionMetadata ?? config.metadata,
     heartbeat: {
       intervalMs: config.heartbeatIntervalMs ?? 10_000,
       toleranceMs: config.heartbeatToleranceMs ?? 15_000,
@@ -67,9 +79,37 @@ export async function loadSettings(flags: AgentFlags, location: LocationInput): 
     logFormat: flags.logFormat ?? config.logFormat,
     logLevel: flags.logLevel ?? config.logLevel ?? 'info',
     consoleUi: config.consoleUi ?? 'iftty',
+    proxyUrl: config.proxyUrl ?? proxyFromEnv(connectUrl, env),
+    webAddr: web === false || web === 'false' ? null : web,
+    webAllowHosts: config.webAllowHosts ?? [],
+    captureBytes: dbSize === -1 ? null : dbSize === 0 ? defaultCaptureBytes : dbSize,
+    remoteManagement: config.remoteManagement ?? true,
     configPaths: paths,
     endpoints: config.endpoints,
   };
+}
+
+export const defaultWebAddr = '127.0.0.1:4040';
+const defaultCaptureBytes = 50_000_000;
+
+/** `http_proxy` and its relatives, as other programs read them: not for this machine, nor for what `no_proxy` names. */
+function proxyFromEnv(connectUrl: string, env: LocationInput['env']): string | undefined {
+  const named = (...names: string[]): string | undefined => names.map((name) => env[name]).find((value) => value);
+  const host = connectUrl
+    .replace(/:\d+$/, '')
+    .replace(/^\[|\]$/g, '')
+    .toLowerCase();
+  if (host === 'localhost' || host === '::1' || host.startsWith('127.') || host.endsWith('.localhost'))
+    return undefined;
+  const exempt = (named('no_proxy', 'NO_PROXY') ?? '').split(',').map((each) => each.trim().toLowerCase());
+  if (
+    exempt.some(
+      (each) => each === '*' || (each !== '' && (host === each || host.endsWith(`.${each.replace(/^\./, '')}`))),
+    )
+  ) {
+    return undefined;
+  }
+  return named('https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY');
 }
 
 function casOf(fromEnv: string | undefined, config: AgentConfig): ConnectCas {

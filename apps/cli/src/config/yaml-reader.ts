@@ -75,6 +75,18 @@ export class YamlReader {
     return undefined;
   }
 
+  /** A list of texts; a single text is a list of one. */
+  texts(node: Node | null, key: string): string[] {
+    const items = isScalar(node) ? [node] : this.items(node, key);
+    return items.map((item) => this.text(item, key)).filter((text) => text !== undefined);
+  }
+
+  number(node: Node | null, key: string): number | undefined {
+    if (isScalar(node) && typeof node.value === 'number') return node.value;
+    this.problem(node, `${key} is a number.`);
+    return undefined;
+  }
+
   boolean(node: Node | null, key: string): boolean | undefined {
     if (isScalar(node) && typeof node.value === 'boolean') return node.value;
     this.problem(node, `${key} is true or false.`);

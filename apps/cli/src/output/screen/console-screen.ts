@@ -1,17 +1,20 @@
 import { hostname } from 'node:os';
-import type { Agent, Exchange } from '@portico/agent';
+import type { CaptureStore, Exchange, Finding } from '@portico/agent';
 import type { CliContext } from '../../context.ts';
+import type { TunnelSet } from '../../tunnels/tunnel-set.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { asciiGlyphs, makePaint, unicodeGlyphs } from './paint.ts';
-import { renderScreen } from './render-screen.ts';
+import { matchesFilter, renderScreen } from './render-screen.ts';
+import { detailLines } from './request-detail.ts';
 import type { EndpointView } from './screen-view.ts';
 
 export interface ConsoleScreenOptions {
-  readonly agent: Agent;
+  readonly tunnels: TunnelSet;
   readonly context: CliContext;
   readonly connectUrl: string;
-  /** What was asked for; shown as "opening" until it is public. */
-  readonly endpoints: readonly { readonly name: string; readonly forwardsTo: string; readonly isHttp: boolean }[];
+  /** Of the local API; null without one. */
+  readonly webUrl: string | null;
+  readonly captures: CaptureStore | null;
   /** Ctrl+C: the terminal is in raw mode, so it comes as a key. */
   onQuit(): void;
 }
@@ -31,6 +34,10 @@ export class ConsoleScreen {
   /** What the list showed when it was paused. */
   #frozen: readonly Exchange[] | null = null;
   #upstreamFailure: string | null = null;
+  #finding: Finding | null = null;
+  #qr: readonly string[] | null = null;
+  #selectedId: number | null = null;
+  #showsDetail = false;
   #retryAtMs: number | null = null;
   #filter = '';
   #isFiltering = false;
@@ -44,7 +51,8 @@ export class ConsoleScreen {
 
   constructor(options: ConsoleScreenOptions) {
     this.#options = options;
-    const { agent, context } = options;
+    const { context } = options;
+    const { agent } = options.tunnels;
     const { stdout, stdin } = context;
     this.#writer = new FrameWriter({
       get columns() {
@@ -70,6 +78,11 @@ export class ConsoleScreen {
       if (failure !== null) this.#upstreamFailure = failure;
       this.#later();
     });
+    agent.on('finding', (finding) => {
+      this.#finding = finding;
+      this.#later();
+    });
+    options.tunnels.on('changed', this.#later);
     agent.on('dialled', () => {
       this.#upstreamFailure = null;
       this.#later();
@@ -112,7 +125,8 @@ export class ConsoleScreen {
   };
 
   #draw(): void {
-    const { agent, context, connectUrl } = this.#options;
+    const { tunnels, context, connectUrl, webUrl } = this.#options;
+    const { agent } = tunnels;
     const lines = renderScreen(
       {
         now: new Date(),
@@ -124,6 +138,11 @@ export class ConsoleScreen {
         latencyMs: agent.latencyMs,
         upstreamMs: agent.upstreamMs,
         upstreamFailure: this.#upstreamFailure,
+        webUrl,
+        finding: this.#finding,
+        qr: this.#qr,
+        selectedId: this.#selectedId,
+        detail: this.#detail(),
         endpoints: this.#endpoints(),
         figures: agent.figures(),
         exchanges: this.#frozen ?? [...this.#exchanges.values()].reverse(),
@@ -142,15 +161,20 @@ export class ConsoleScreen {
   }
 
   #endpoints(): EndpointView[] {
-    const live = this.#options.agent.endpoints;
-    return this.#options.endpoints.map(({ name, forwardsTo, isHttp }) => {
-      const endpoint = live.find((each) => each.name === name);
-      return { name, forwardsTo, isHttp, url: endpoint?.url ?? '', isOnline: endpoint?.isOnline ?? false };
-    });
+    return this.#options.tunnels.list().map(({ wanted, endpoint }) => ({
+      name: wanted.name,
+      forwardsTo: wanted.upstream.text,
+      isHttp: wanted.proto === 'http',
+      url: endpoint?.url ?? '',
+      isOnline: endpoint?.isOnline ?? false,
+    }));
   }
 
   #keep(exchange: Exchange): void {
     if (!this.#exchanges.has(exchange.id)) this.#exchangesTotal += 1;
+    // The upstream takes requests now: what it refused is mended.
+    const isGood = exchange.status !== null && exchange.status < 400;
+    if (isGood && this.#finding?.endpoint === exchange.endpoint) this.#finding = null;
     this.#exchanges.set(exchange.id, exchange);
     for (const id of this.#exchanges.keys()) {
       if (this.#exchanges.size <= exchangesMax) break;
@@ -172,9 +196,14 @@ export class ConsoleScreen {
   };
 
   readonly #onKeys = (text: string | Buffer): void => {
-    // Arrow keys and the like are one chunk that starts with ESC; none of them means anything here.
+    // Arrow keys and the like are one chunk that starts with ESC.
     const keys = String(text);
-    if (keys.length > 1 && keys.startsWith('\u001b')) return;
+    if (keys.length > 1 && keys.startsWith('\u001b')) {
+      if (keys === '\u001b[A' || keys === '\u001bOA') this.#select(-1);
+      else if (keys === '\u001b[B' || keys === '\u001bOB') this.#select(1);
+      this.#draw();
+      return;
+    }
     for (const key of keys) this.#onKey(key);
     this.#draw();
   };
@@ -187,9 +216,14 @@ export class ConsoleScreen {
     else if (this.#isFiltering) this.#onFilterKey(key);
     else if (key === '/') this.#isFiltering = true;
     else if (key === '\u001b') {
-      this.#filter = '';
-      this.#showsKeys = false;
-    } else if (key === '?') this.#showsKeys = !this.#showsKeys;
+      this.#back();
+    } else if (key === '\r' || key === '\n') this.#showsDetail = this.#selectedId !== null;
+    else if (key === 'j') this.#select(1);
+    else if (key === 'k') this.#select(-1);
+    else if (key === 'q') void this.#toggleQr();
+    else if (key === 'i') this.#openInspector();
+    else if (key === 'r') void this.#replay();
+    else if (key === '?') this.#showsKeys = !this.#showsKeys;
     else if (key === 'p') this.#frozen = this.#frozen === null ? [...this.#exchanges.values()].reverse() : null;
     else if (key === 'c') this.#copy();
   }
@@ -203,12 +237,88 @@ export class ConsoleScreen {
     else if (key >= ' ' && this.#filter.length < filterCharsMax) this.#filter += key;
   }
 
+  /** Esc: out of whatever was opened last. */
+  #back(): void {
+    if (this.#showsDetail) this.#showsDetail = false;
+    else if (this.#qr !== null) this.#qr = null;
+    else if (this.#showsKeys) this.#showsKeys = false;
+    else {
+      this.#filter = '';
+      this.#selectedId = null;
+    }
+  }
+
+  /** Newest first, as they are shown. */
+  #shown(): readonly Exchange[] {
+    const all = this.#frozen ?? [...this.#exchanges.values()].reverse();
+    return all.filter((exchange) => matchesFilter(exchange, this.#filter));
+  }
+
+  #select(step: number): void {
+    const shown = this.#shown();
+    if (shown.length === 0) return;
+    const now = shown.findIndex(({ id }) => id === this.#selectedId);
+    const next = now === -1 ? 0 : Math.max(0, Math.min(shown.length - 1, now + step));
+    this.#selectedId = shown[next]?.id ?? null;
+  }
+
+  #detail(): readonly string[] | null {
+    if (!this.#showsDetail || this.#selectedId === null) return null;
+    const exchange = this.#exchanges.get(this.#selectedId);
+    if (exchange === undefined) return null;
+    const capture = exchange.captureId === null ? null : (this.#options.captures?.get(exchange.captureId) ?? null);
+    return detailLines(exchange, capture);
+  }
+
+  async #toggleQr(): Promise<void> {
+    const url = this.#endpoints().find((endpoint) => endpoint.url !== '')?.url;
+    if (this.#qr !== null || url === undefined) this.#qr = null;
+    else {
+      const { qrLines } = await import('./qr-code.ts');
+      this.#qr = qrLines(url, this.#render.glyphs === unicodeGlyphs);
+    }
+    this.#draw();
+  }
+
+  #openInspector(): void {
+    const { webUrl, context } = this.#options;
+    if (webUrl === null) return;
+    void import('./open-browser.ts').then(({ openBrowser }) => openBrowser(webUrl, context));
+    this.#say(`The inspector is at ${webUrl}`);
+  }
+
+  async #replay(): Promise<void> {
+    const exchange = this.#selectedId === null ? this.#shown()[0] : this.#exchanges.get(this.#selectedId);
+    const { captures, tunnels } = this.#options;
+    const capture = exchange?.captureId == null ? null : (captures?.get(exchange.captureId) ?? null);
+    if (capture === null) {
+      this.#say('No request is kept that could be sent again.');
+      return;
+    }
+    if (capture.upgrade !== null || capture.request.isTruncated) {
+      this.#say('This request cannot be sent again: it was not kept whole.');
+      return;
+    }
+    const { method, target, fields, trailers, body } = capture.request;
+    try {
+      await tunnels.replay(capture.endpoint, { method, target, fields, trailers, body, replayOf: capture.id });
+      this.#say(`Sent again: ${method} ${target}`);
+    } catch (error) {
+      this.#say(error instanceof Error ? error.message : String(error));
+    }
+  }
+
   /** Through the terminal (OSC 52), which works over ssh too. */
   #copy(): void {
     const url = this.#endpoints().find((endpoint) => endpoint.url !== '')?.url;
     if (url === undefined) return;
     this.#options.context.stdout.write(`\u001b]52;c;${Buffer.from(url).toString('base64')}\u0007`);
-    this.#notice = `${url} sent to the clipboard`;
+    this.#say(`${url} sent to the clipboard`);
+  }
+
+  #say(text: string): void {
+    this.#notice = text;
+    this.#later();
     if (this.#noticeTimer !== null) clearTimeout(this.#noticeTimer);
     this.#noticeTimer = setTimeout(() => {
       this.#notice = '';

@@ -44,6 +44,8 @@ export interface Glyphs {
   readonly rule: string;
   readonly ellipsis: string;
   readonly dot: string;
+  /** Two columns wide, before the row that the keys act on. */
+  readonly pointer: string;
 }
 
 export const unicodeGlyphs: Glyphs = {
@@ -55,6 +57,7 @@ export const unicodeGlyphs: Glyphs = {
   rule: '─',
   ellipsis: '…',
   dot: '·',
+  pointer: ' ›',
 };
 
 export const asciiGlyphs: Glyphs = {
@@ -66,4 +69,5 @@ export const asciiGlyphs: Glyphs = {
   rule: '-',
   ellipsis: '~',
   dot: '-',
+  pointer: ' >',
 };

@@ -52,6 +52,11 @@ const view: ScreenView = {
   latencyMs: 24.2,
   upstreamMs: 2,
   upstreamFailure: null,
+  webUrl: 'http://127.0.0.1:4040',
+  finding: null,
+  qr: null,
+  selectedId: null,
+  detail: null,
   endpoints: [
     {
       name: 'web',
@@ -119,6 +124,7 @@ describe('the screen at 100 columns', () => {
       'Version                       1.4.0',
       'Region                        ams-1',
       'Latency                       24ms',
+      'Web Interface                 http://127.0.0.1:4040',
       'Forwarding                    https://shop.harbor.example -> http://localhost:3000',
       'Forwarding                    tcp://3.tcp.harbor.example:20017 -> localhost:5432',
       '',
@@ -136,8 +142,7 @@ describe('the screen at 100 columns', () => {
       '',
       '',
       '',
-      '',
-      `c copy URL   / filter   p pause${' '.repeat(59)}? all keys`,
+      `q QR code   c copy URL   i inspector   / filter${' '.repeat(43)}? all keys`,
     ]);
   });
 
@@ -157,7 +162,7 @@ describe('the screen at 60 columns', () => {
       { state: { kind: 'reconnecting', attempt: 3, inMs: 4000, reason }, retryInMs: 3600, latencyMs: null },
       60,
     );
-    expect(lines.slice(0, 11).map((line) => line.trimEnd())).toEqual([
+    expect(lines.slice(0, 12).map((line) => line.trimEnd())).toEqual([
       `portico${' '.repeat(41)}Ctrl+C quits`,
       `${'╌'.repeat(24)} ✕ ╌╌╌${'━'.repeat(30)}`,
       '╎ Visitors     ╎ Edge         ┃ Agent        ┃ Upstream',
@@ -165,6 +170,7 @@ describe('the screen at 60 columns', () => {
       'Session Status  reconnecting, try 3 in 4 s',
       '                No answer from connect.harbor.example:443',
       '                (ETIMEDOUT).',
+      'Web Interface   http://127.0.0.1:4040',
       'Forwarding      https://shop.harbor.example',
       '                -> http://localhost:3000 (kept for you)',
       'Forwarding      tcp://3.tcp.harbor.example:20017',

@@ -30,7 +30,8 @@ export function renderScreen(view: ScreenView, options: RenderOptions): string[]
   lines.push(...labelled.flatMap((row) => layRow(row, options)));
   const foot = footer(view, options);
   const left = rows - lines.length - foot.length;
-  if (view.showsKeys) lines.push(...keys(options).slice(0, Math.max(0, left)));
+  const page = view.showsKeys ? keys(options) : (view.detail ?? view.qr);
+  if (page !== null) lines.push(...page.slice(0, Math.max(0, left)));
   else if (view.endpoints.some((endpoint) => endpoint.isHttp)) lines.push(...requests(view, left, options));
   while (lines.length < rows - foot.length && lines.length < 200) lines.push('');
   return [...lines.slice(0, Math.max(0, rows - foot.length)), ...foot]
@@ -116,6 +117,7 @@ function allRows(view: ScreenView, options: RenderOptions): Row[] {
     if (latency !== null) rows.push(plainRow('Latency', latency.replace(' ', '')));
     if (banner !== null) rows.push(plainRow('Notice', banner));
   }
+  if (view.webUrl !== null) rows.push(plainRow('Web Interface', view.webUrl));
   rows.push(...forwardingRows(view, options), ...connectionRows(view, options));
   return rows;
 }
@@ -215,7 +217,9 @@ function labelWidth(columns: number): number {
 
 function requests(view: ScreenView, rowsLeft: number, options: RenderOptions): string[] {
   const { columns, paint, glyphs } = options;
-  const shown = view.exchanges.filter((exchange) => matches(exchange, view.filter)).slice(0, Math.max(0, rowsLeft - 3));
+  const shown = view.exchanges
+    .filter((exchange) => matchesFilter(exchange, view.filter))
+    .slice(0, Math.max(0, rowsLeft - 3));
   if (rowsLeft < 4) return [];
   const count = columns < 60 || view.exchangesTotal === 0 ? '' : `last ${shown.length} of ${view.exchangesTotal}`;
   const note = view.isPaused
@@ -227,12 +231,12 @@ function requests(view: ScreenView, rowsLeft: number, options: RenderOptions): s
     '',
     spread('HTTP Requests', note === '' ? count : `${note}${count === '' ? '' : `  ${count}`}`, columns),
     paint('quiet', glyphs.rule.repeat(columns)),
-    ...shown.map((exchange) => requestLine(exchange, options)),
+    ...shown.map((exchange) => requestLine(exchange, exchange.id === view.selectedId, options)),
   ];
 }
 
-function requestLine(exchange: Exchange, options: RenderOptions): string {
-  const { columns, paint } = options;
+function requestLine(exchange: Exchange, isSelected: boolean, options: RenderOptions): string {
+  const { columns, paint, glyphs } = options;
   const isWide = columns >= 90;
   const time = clockTime(exchange.startedAt, isWide);
   const isSocket = exchange.upgrade === 'websocket';
@@ -245,8 +249,8 @@ function requestLine(exchange: Exchange, options: RenderOptions): string {
   const status = statusText(exchange, isWide);
   const statusRoom = Math.max(3, columns - statusAt - last.length - 1);
   return [
-    paint('quiet', time),
-    '  ',
+    paint(isSelected ? 'strong' : 'quiet', time),
+    isSelected ? glyphs.pointer : '  ',
     paint(methodStyle(isSocket ? 'WS' : exchange.method), method),
     ' '.repeat(Math.max(1, pathAt - time.length - 2 - stringWidth(method))),
     shownPath,
@@ -290,7 +294,8 @@ function methodStyle(method: string): Style {
   }
 }
 
-function matches(exchange: Exchange, filter: string): boolean {
+/** Whether all words of the filter stand in its line. */
+export function matchesFilter(exchange: Exchange, filter: string): boolean {
   if (filter === '') return true;
   const text = `${exchange.upgrade === 'websocket' ? 'WS ' : ''}${exchange.method} ${exchange.path} ${exchange.status ?? ''}`;
   return filter
@@ -308,8 +313,13 @@ function clockTime(at: Date, withMs: boolean): string {
 // Foot
 
 const keyHelp = [
+  ['q', 'QR code of the URL'],
   ['c', 'copy the URL'],
+  ['i', 'open the inspector'],
   ['/', 'filter the requests; Esc clears'],
+  ['j k', 'choose a request, as the arrow keys do'],
+  ['Enter', 'look at it'],
+  ['r', 'send it again'],
   ['p', 'pause the list'],
   ['?', 'these keys'],
   ['Ctrl+C', 'stop: what is in flight finishes; twice: at once'],
@@ -328,14 +338,21 @@ function footer(view: ScreenView, { columns, paint }: RenderOptions): string[] {
   else {
     const hasRequests = view.endpoints.some((endpoint: EndpointView) => endpoint.isHttp);
     const wide = columns >= 90;
-    const left = [wide ? 'c copy URL' : 'c copy', ...(hasRequests ? ['/ filter', 'p pause'] : [])].join('   ');
+    const words = [
+      wide ? 'q QR code' : 'q QR',
+      wide ? 'c copy URL' : 'c copy',
+      ...(view.webUrl === null ? [] : ['i inspector']),
+      ...(hasRequests && wide ? ['/ filter'] : []),
+    ];
+    const left = words.join('   ');
     lines.push(paint('quiet', spread(left, wide ? '? all keys' : '? keys', columns)));
   }
   return ['', ...lines];
 }
 
 function adviceFor(view: ScreenView): string | null {
-  const { upstreamFailure, endpoints } = view;
+  const { upstreamFailure, endpoints, finding } = view;
+  if (finding !== null) return `${safeText(finding.summary)} ${safeText(finding.fix)}`;
   if (upstreamFailure === null) return null;
   const target = safeText(endpoints[0]?.forwardsTo.replace(/^https?:\/\//, '') ?? 'the upstream');
   if (upstreamFailure.includes('ECONNREFUSED'))

@@ -1,4 +1,4 @@
-import type { AgentState, ConnectionFigures, Exchange } from '@portico/agent';
+import type { AgentState, ConnectionFigures, Exchange, Finding } from '@portico/agent';
 
 /** Everything that one frame of the screen shows. */
 export interface ScreenView {
@@ -13,6 +13,16 @@ export interface ScreenView {
   readonly upstreamMs: number | null;
   /** Why the latest connection to an upstream failed; null when it worked. */
   readonly upstreamFailure: string | null;
+  /** Of the inspector; null without one. */
+  readonly webUrl: string | null;
+  /** What an upstream refuses, and the line that mends it. */
+  readonly finding: Pick<Finding, 'summary' | 'fix'> | null;
+  /** Lines of a QR code that is shown instead of the requests. */
+  readonly qr: readonly string[] | null;
+  /** Id of the exchange that the keys act on. */
+  readonly selectedId: number | null;
+  /** Lines about it that are shown instead of the requests. */
+  readonly detail: readonly string[] | null;
   readonly endpoints: readonly EndpointView[];
   readonly figures: ConnectionFigures;
   /** Newest first. */
