@@ -1,7 +1,9 @@
+import { collectBuffersYoung } from '@portico/muxado';
 import { createLogger, runProcess } from '@portico/service';
 import { readConfig } from './config.ts';
 import { startEdge } from './edge.ts';
 
+collectBuffersYoung();
 const log = createLogger({ name: 'edge' });
 
 await runProcess(log, async () => {

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { connectAgent } from '@portico/agent';
+import { collectBuffersYoung, connectAgent } from '@portico/agent';
 import { ConfigError, createLogger, readText, runProcess } from '@portico/service';
 import { welcomePage } from './page.ts';
 
@@ -33,6 +33,7 @@ await runProcess(log, async () => {
     page.listen(0, '127.0.0.1', resolve);
   });
   const { port } = page.address() as AddressInfo;
+  collectBuffersYoung();
   const agent = connectAgent({
     connectUrl: required('PORTICO_CONNECT_URL'),
     ca: readFileSync(required('PORTICO_CA_FILE'), 'utf8'),
