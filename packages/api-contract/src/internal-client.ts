@@ -14,7 +14,10 @@ import {
   type BatchResponse,
   batchResponse,
   type Change,
+  type CommandOutcomeRequest,
+  type CommandOutcomeResponse,
   change,
+  commandOutcomeResponse,
   type EndpointFeedRequest,
   type EndpointFeedResponse,
   type EventsRequest,
@@ -33,6 +36,9 @@ import {
   type ReconcileResponse,
   reconcileResponse,
   type UsageRequest,
+  type VisitorsRequest,
+  type VisitorsResponse,
+  visitorsResponse,
 } from './internal.ts';
 
 export interface InternalClientOptions {
@@ -129,8 +135,17 @@ export class InternalClient {
     return this.#call(internalPaths.usage, body, batchResponse);
   }
 
+  /** Tells of visitors who signed in; the answer is which of all sessions are over. */
+  visitors(body: VisitorsRequest): Promise<VisitorsResponse> {
+    return this.#call(internalPaths.visitors, body, visitorsResponse);
+  }
+
   reportEvents(body: EventsRequest): Promise<BatchResponse> {
     return this.#call(internalPaths.events, body, batchResponse);
+  }
+
+  reportOutcome(body: CommandOutcomeRequest): Promise<CommandOutcomeResponse> {
+    return this.#call(internalPaths.commandOutcome, body, commandOutcomeResponse);
   }
 
   signIssuing(body: IssuingRequest): Promise<IssuingResponse> {

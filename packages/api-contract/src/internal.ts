@@ -128,15 +128,40 @@ export const change = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('grant-revoked'), credentialId: id }),
   z.object({ kind: z.literal('grant-changed'), credentialId: id }),
   z.object({ kind: z.literal('domain-changed'), host: z.string(), accountId: z.string().nullable() }),
-  z.object({ kind: z.literal('stop-session'), sessionId: id, message: z.string() }),
+  /** To the edge that has the session; it answers on `commands/outcome`. */
+  z.object({
+    kind: z.literal('session-command'),
+    commandId: id,
+    sessionId: id,
+    command: z.enum(['stop', 'restart', 'update']),
+    /** For `update`; '' is the newest. */
+    version: z.string(),
+  }),
+  /** To the edge that has it: stops serving it and tells its agent. */
+  z.object({ kind: z.literal('stop-endpoint'), endpointId: id, message: z.string() }),
   /** A cloud endpoint was made, changed or removed: `endpoints/feed` tells. */
   z.object({ kind: z.literal('endpoint-changed'), endpointId: id }),
   /** What `accounts/settings` tells of this account is another now. */
   z.object({ kind: z.literal('account-changed'), accountId: id }),
+  /** These visitors must sign in anew: `visitors` tells all of them. */
+  z.object({ kind: z.literal('visitors-signed-out'), sessionIds: z.array(id) }),
   z.object({ kind: z.literal('bind-keys'), keys: z.array(bindKey) }),
   z.object({ kind: z.literal('ping') }),
 ]);
 export type Change = z.infer<typeof change>;
+export type SessionCommand = Extract<Change, { kind: 'session-command' }>;
+
+/** What came of a command: the agent carries it out, it will not and says why, or it said nothing in time. */
+export const commandOutcome = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('accepted') }),
+  z.object({ kind: z.literal('refused'), reason: z.string().max(1024) }),
+  z.object({ kind: z.literal('silent') }),
+]);
+export const commandOutcomeRequest = z.object({ nodeId: id, commandId: id, outcome: commandOutcome });
+export const commandOutcomeResponse = z.object({ accepted: z.literal(true) });
+export type CommandOutcome = z.infer<typeof commandOutcome>;
+export type CommandOutcomeRequest = z.infer<typeof commandOutcomeRequest>;
+export type CommandOutcomeResponse = z.infer<typeof commandOutcomeResponse>;
 
 export const reconcileRequest = z.object({
   nodeId: id,
@@ -352,6 +377,32 @@ export const liveClaim = z.object({
 });
 export type LiveClaim = z.infer<typeof liveClaim>;
 
+/** Visitors who signed in through a policy, or were active; told again what was told already does no harm. */
+export const visitorSession = z.object({
+  /** `appses_…`, made by the edge. */
+  id: z.string().regex(/^appses_[0-9A-Za-z]{27}$/),
+  accountId: id,
+  endpointId: z.string().max(64).nullable(),
+  publicUrl: z.string().max(2048),
+  /** `google`, or the issuer. */
+  provider: z.string().max(1024),
+  subject: z.string().min(1).max(512),
+  username: z.string().max(512),
+  email: z.string().max(512),
+  name: z.string().max(512),
+  ip: z.string().max(64),
+  userAgent: z.string().max(512),
+  startedAt: z.iso.datetime(),
+  lastActiveAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+});
+export type VisitorSession = z.infer<typeof visitorSession>;
+export const visitorsRequest = z.object({ nodeId: id, sessions: z.array(visitorSession).max(500) });
+/** Sessions that were ended here and would still be good by their cookies. */
+export const visitorsResponse = z.object({ ended: z.array(z.string()) });
+export type VisitorsRequest = z.infer<typeof visitorsRequest>;
+export type VisitorsResponse = z.infer<typeof visitorsResponse>;
+
 export const internalPaths = {
   hello: '/internal/v1/nodes/hello',
   authorizeSession: '/internal/v1/sessions/authorize',
@@ -363,7 +414,9 @@ export const internalPaths = {
   accountSettings: '/internal/v1/accounts/settings',
   usage: '/internal/v1/usage',
   events: '/internal/v1/events',
+  commandOutcome: '/internal/v1/commands/outcome',
   issuing: '/internal/v1/pki/issuing',
+  visitors: '/internal/v1/visitors',
   registry: '/internal/v1/registry',
 } as const;
 

@@ -40,6 +40,10 @@ export const publicRoutes: readonly PublicRoute[] = [
   actionOn(collections.tunnelSessions, 'restart', 'Tells the agent to connect anew.'),
   actionOn(collections.tunnelSessions, 'update', 'Tells the agent to fetch a newer version of itself.'),
   {
+    ...actionOn(collections.personalAccessTokens, 'revoke', 'Ends it for good; it stays in the list.'),
+    answer: { kind: 'one', status: 200, schema: collections.personalAccessTokens.schema },
+  },
+  {
     ...routeOf(collections.reservedDomains, 'delete-certificate', 'Detaches the certificate.'),
     method: 'DELETE',
     path: '/reserved_domains/{id}/certificate',

@@ -8,6 +8,7 @@ import { holdUntilReady, RequestGate } from '../../plugins/request-gate.ts';
 import { type DashboardServices, dashboardRoutes } from '../dashboard/dashboard-routes.ts';
 import { useFailures } from '../public/conventions.ts';
 import { type EdgeServices, edgeRoutes } from './edge-routes.ts';
+import { visitorRoutes } from './visitor-routes.ts';
 
 const withoutDatabase = ['/healthz', internalPaths.registry, internalPaths.changes, internalPaths.hello];
 
@@ -31,6 +32,7 @@ export function internalApp(
   app.register(async (edges) => {
     edges.addHook('onRequest', (request) => callers.authenticate(request.headers.authorization, 'edge'));
     edgeRoutes(edges, context, services);
+    visitorRoutes(edges, context);
   });
   app.register(async (dashboards) => {
     dashboards.addHook('onRequest', (request) => callers.authenticate(request.headers.authorization, 'dashboard'));

@@ -29,8 +29,8 @@ export interface CollectionHandlers<Row extends { readonly id: string }, R, C, U
   create?(call: Call, body: C): Promise<{ readonly row: Row; readonly once?: Partial<R> }>;
   /** Null when it is not there. */
   update?(call: Call, id: string, body: U): Promise<Row | null>;
-  /** False when it is not there. */
-  remove?(call: Call, id: string): Promise<boolean>;
+  /** `before` is the row that `find` gave, and what `changed` gets. False when it is not there. */
+  remove?(call: Call, id: string, before: Row): Promise<boolean>;
   /** After the change is committed: tells those who have to know. */
   changed?(what: 'created' | 'updated' | 'deleted', row: Row): void;
   /** What is said when there is one already, and when others still point to it. */
@@ -138,7 +138,7 @@ export function collectionRoutes<
       const id = idOf(request.params.id, noun);
       const row = await changing(request, async (call) => {
         const before = await handlers.find(call, id);
-        if (before === null || !(await remove(call, id))) throw notFound(noun, id);
+        if (before === null || !(await remove(call, id, before))) throw notFound(noun, id);
         await record(call, request, 'deleted', { before, after: null });
         return before;
       });

@@ -8,6 +8,7 @@ import { eventDestinationRoutes } from './event-destinations.ts';
 import { eventSubscriptionRoutes } from './event-subscriptions.ts';
 import { ipPolicyRoutes } from './ip-policies.ts';
 import { liveRoutes } from './live-resources.ts';
+import { peopleRoutes } from './people.ts';
 import { recordRoutes } from './records.ts';
 import { reservedAddrRoutes } from './reserved-addrs.ts';
 import { reservedDomainRoutes } from './reserved-domains.ts';
@@ -27,5 +28,6 @@ export function resourceRoutes(app: FastifyInstance, context: ApiContext, live: 
   eventSubscriptionRoutes(app, context);
   vaultRoutes(app, context);
   serviceUserRoutes(app, context);
+  peopleRoutes(app, context);
   recordRoutes(app, context);
 }

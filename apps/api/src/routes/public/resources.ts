@@ -1,6 +1,8 @@
 import type { LiveClaim, LiveSession } from '@portico/api-contract/internal';
 import type {
   ApiKeyResource,
+  ApplicationSessionResource,
+  ApplicationUserResource,
   AuditEventResource,
   CertificateAuthorityResource,
   CredentialResource,
@@ -11,10 +13,12 @@ import type {
   IpPolicyResource,
   IpPolicyRuleResource,
   IpRestrictionResource,
+  PersonalAccessTokenResource,
   Ref,
   ReservedAddrResource,
   ReservedDomainResource,
   ServiceUserResource,
+  SshCredentialResource,
   TlsCertificateResource,
   TunnelResource,
   TunnelSessionResource,
@@ -23,6 +27,8 @@ import type {
 } from '@portico/api-contract/public';
 import type {
   ApiKeyRow,
+  AppSessionRow,
+  AppUserRow,
   AuditEventRow,
   CertificateAuthorityRow,
   CloudEndpointRow,
@@ -32,9 +38,11 @@ import type {
   IpPolicyRow,
   IpPolicyRuleRow,
   IpRestrictionRow,
+  PersonalAccessTokenRow,
   ReservedAddrRow,
   ReservedDomainRow,
   ServiceUserRow,
+  SshCredentialRow,
   TlsCertificateRow,
   VaultRow,
   VaultSecretRow,
@@ -313,6 +321,58 @@ export class Resources {
 
   eventSource(subscriptionId: string, type: string): EventSourceResource {
     return { type, uri: this.uri(`/event_subscriptions/${subscriptionId}/sources/${type}`) };
+  }
+
+  personalAccessToken(row: PersonalAccessTokenRow): PersonalAccessTokenResource {
+    return {
+      ...this.#common('personal_access_tokens', row),
+      token: null,
+      owner_id: row.userId,
+      expires_at: row.expiresAt?.toISOString() ?? null,
+      revoked_at: row.revokedAt?.toISOString() ?? null,
+      last_used_at: row.lastUsedAt?.toISOString() ?? null,
+    };
+  }
+
+  sshCredential(row: SshCredentialRow): SshCredentialResource {
+    const { publicKey, acl, ownerId } = row;
+    return { ...this.#common('ssh_credentials', row), public_key: publicKey, acl, owner_id: ownerId };
+  }
+
+  applicationUser(row: AppUserRow): ApplicationUserResource {
+    const { provider } = row;
+    return {
+      ...this.ref('app/users', row.id),
+      identity_provider: { name: provider, url: provider.includes('://') ? provider : '' },
+      provider_user_id: row.subject,
+      username: row.username,
+      email: row.email,
+      name: row.name,
+      created_at: row.createdAt.toISOString(),
+      last_active: row.lastActiveAt.toISOString(),
+      last_login: row.lastLoginAt.toISOString(),
+    };
+  }
+
+  applicationSession(row: AppSessionRow): ApplicationSessionResource {
+    // What a browser says of itself is passed on as it is, and not taken apart.
+    const unread = { browser_name: '', browser_version: '', device_type: '', os_name: '', os_version: '' };
+    return {
+      ...this.ref('app/sessions', row.id),
+      public_url: row.publicUrl,
+      browser_session: {
+        user_agent: { raw: row.userAgent, ...unread },
+        ip_address: row.ip,
+        location: null,
+      },
+      application_user: this.ref('app/users', row.appUserId),
+      created_at: row.createdAt.toISOString(),
+      last_active: row.lastActiveAt.toISOString(),
+      expires_at: row.expiresAt.toISOString(),
+      endpoint: row.endpointId === null ? null : this.ref('endpoints', row.endpointId),
+      edge: null,
+      route: null,
+    };
   }
 
   auditEvent(row: AuditEventRow): AuditEventResource {

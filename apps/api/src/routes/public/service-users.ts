@@ -24,8 +24,7 @@ export function serviceUserRoutes(app: FastifyInstance, context: ApiContext): vo
     ['botUsers', 'bot'],
   ] as const) {
     /** Authtokens that work no more, from the change to its end. */
-    const gone = new WeakMap<object, readonly string[]>();
-    const removed = new Map<string, readonly string[]>();
+    const gone = new WeakMap<ServiceUserRow, readonly string[]>();
     collectionRoutes(app, context, collections[name], {
       audited: 'service_user',
       shape: (resources, row: ServiceUserRow) =>
@@ -49,15 +48,12 @@ export function serviceUserRoutes(app: FastifyInstance, context: ApiContext): vo
           gone.set(row, await touchCredentialsOf(queries, caller.accountId, id));
         return row;
       },
-      remove: async ({ queries, caller, at }, id) => {
+      remove: async ({ queries, caller, at }, id, before) => {
         const credentialIds = await deleteServiceUser(queries, caller.accountId, id, at);
-        if (credentialIds !== null) removed.set(id, credentialIds);
+        if (credentialIds !== null) gone.set(before, credentialIds);
         return credentialIds !== null;
       },
-      changed: (what, row) => {
-        revoked((what === 'deleted' ? removed.get(row.id) : gone.get(row)) ?? []);
-        removed.delete(row.id);
-      },
+      changed: (_what, row) => revoked(gone.get(row) ?? []),
     });
   }
 }

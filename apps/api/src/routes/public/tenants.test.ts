@@ -5,6 +5,28 @@ import { claimOnline, sessionOnline } from '../../testing/online.ts';
 import { type TestAccount, TestApi } from '../../testing/test-api.ts';
 
 // reliability.md T3: whoever breaks this shows one customer's things to another.
+const sshKey = `ssh-ed25519 ${Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.alloc(36, 7)]).toString('base64')} me@here`;
+
+function visitorOf(accountId: string, id: string) {
+  const at = (ms: number) => new Date(test.now().getTime() + ms).toISOString();
+  return {
+    id,
+    accountId,
+    endpointId: newId('ep'),
+    publicUrl: 'https://mine.portico.localhost',
+    provider: 'google',
+    subject: 'subject-1',
+    username: '',
+    email: 'visitor@example.com',
+    name: 'Visitor',
+    ip: '203.0.113.5',
+    userAgent: 'Browser/1.0',
+    startedAt: at(0),
+    lastActiveAt: at(0),
+    expiresAt: at(3_600_000),
+  };
+}
+
 let test: TestApi;
 let other: TestAccount;
 /** An id of the first account for each collection of the API's document. */
@@ -48,6 +70,14 @@ beforeAll(async () => {
   await made('/bot_users', { name: 'mine' });
   const destinationId = await made('/event_destinations', { target: { webhook: { url: 'https://hooks.example' } } });
   await made('/event_subscriptions', { sources: [{ type: eventType }], destination_ids: [destinationId] });
+  await made('/personal_access_tokens', {});
+  await made('/ssh_credentials', { public_key: sshKey });
+  const visitorSession = newId('appses');
+  await test.edge.visitors({ nodeId: 'edge-1', sessions: [visitorOf(accountId, visitorSession)] });
+  const visitors = await test.call('GET', '/app/users');
+  const [visitor] = Array.isArray(visitors.body.application_users) ? visitors.body.application_users : [];
+  ids.set('/app/users', visitor.id);
+  ids.set('/app/sessions', visitorSession);
   const { body } = await test.call('GET', '/audit_events?limit=1');
   ids.set('/audit_events', Array.isArray(body.audit_events) ? body.audit_events[0].id : '');
   ids.set('/endpoints', endpointId);
@@ -69,7 +99,7 @@ async function operations(): Promise<Operation[]> {
     Object.keys(methods).map((method) => ({
       method: method.toUpperCase(),
       path,
-      collection: `/${path.split('/')[1]}`,
+      collection: collectionOf(path),
     })),
   );
 }
@@ -155,13 +185,39 @@ describe('the things of another account', () => {
   });
 });
 
+/** `/app/users` is one, not `/app`. */
+function collectionOf(path: string): string {
+  return path
+    .split('/')
+    .slice(0, path.startsWith('/app/') ? 3 : 2)
+    .join('/');
+}
+
 function bodyFor(method: string, path: string): object | undefined {
   if (method === 'PATCH') return {};
   return method === 'POST' && path.endsWith('/sources') ? { type: 'vault_created.v0' } : undefined;
 }
 
-const prefixes = ['ak', 'bot', 'ca', 'cert', 'cr', 'ed', 'ep', 'esb', 'ev', 'ipp', 'ipr', 'ipx', 'ra', 'rd'] as const;
-const longPrefixes = ['secret', 'service', 'tn', 'ts', 'usr', 'vault'] as const;
+const prefixes = [
+  'ak',
+  'appses',
+  'appusr',
+  'bot',
+  'ca',
+  'cert',
+  'cr',
+  'ed',
+  'ep',
+  'esb',
+  'ev',
+  'ipp',
+  'ipr',
+  'ipx',
+  'pt',
+  'ra',
+  'rd',
+] as const;
+const longPrefixes = ['secret', 'service', 'sshcr', 'tn', 'ts', 'usr', 'vault'] as const;
 
 function prefixOf(id: string) {
   for (const prefix of [...prefixes, ...longPrefixes]) if (id.startsWith(`${prefix}_`)) return prefix;
