@@ -246,7 +246,8 @@ export async function startEdge(
     onGone: (endpoint) => usage.untrack(endpoint),
   });
   const warmCertificate = (endpoint: Endpoint): void => {
-    if (endpoint.proto === 'https' && !endpoint.host.startsWith('*.')) certificates.warm(endpoint.host);
+    const isInternal = endpoint.host.endsWith('.internal');
+    if (endpoint.proto === 'https' && !isInternal && !endpoint.host.startsWith('*.')) certificates.warm(endpoint.host);
   };
   const http = new HttpListener({ proxy, admission, idleStreams, publicPort: config.publicPorts.http });
   const connectHosts = [`connect.${baseDomain}`, ...config.connectNames.filter((name) => isIP(name) === 0)];
@@ -326,6 +327,8 @@ export async function startEdge(
     tcpHost: config.tcp.host,
     tokens,
     router,
+    internal,
+    secrets: settings,
     tcp,
     policies,
     live,

@@ -229,6 +229,7 @@ export const accountSettings = z.object({
   suspended: z.boolean(),
   ipPolicies: z.array(addressRules.extend({ id })),
   restrictions: z.object({ agent: restriction.nullable(), endpoints: restriction.nullable() }),
+  certificateAuthorities: z.array(z.object({ id, pem: z.string() })).default([]),
   /** Those of the named ones that there are. */
   secrets: z.array(secretName.extend({ value: z.string() })),
 });

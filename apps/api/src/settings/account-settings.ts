@@ -70,5 +70,6 @@ function settingsOf(row: AccountSettingsRow): Omit<AccountSettings, 'secrets'> {
     suspended: row.suspended,
     ipPolicies: policies,
     restrictions: { agent: restrictionOf('agent'), endpoints: restrictionOf('endpoints') },
+    certificateAuthorities: row.certificateAuthorities.map(({ id, caPem }) => ({ id, pem: caPem })),
   };
 }

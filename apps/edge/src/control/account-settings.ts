@@ -16,6 +16,8 @@ interface Account {
   /** The same objects until a policy changes: what is compiled from them is kept by identity. */
   ipPolicies: Map<string, IpPolicyCidrs>;
   restrictions: { agent: AddressGate | null; endpoints: AddressGate | null };
+  /** PEM texts by id. */
+  certificateAuthorities: ReadonlyMap<string, string>;
   /** By vault and name. Null: asked for, and there is none. */
   secrets: Map<string, string | null>;
 }
@@ -25,8 +27,8 @@ interface Waiting {
 }
 
 /**
- * What the API told of the accounts whose endpoints are here: IP policies, IP restrictions, and the secrets that their
- * policies name. Kept in memory alone, and served while the API is away. Changes come as hints and by `reconcile`,
+ * What the API told of the accounts whose endpoints are here: IP policies, IP restrictions, certificate authorities,
+ * and the secrets that their policies name. Kept in memory alone, and served while the API is away. Changes come as hints and by `reconcile`,
  * which is the truth. What goes out in one turn is one question.
  */
 export class AccountSettings {
@@ -129,6 +131,11 @@ export class AccountSettings {
     return gate === null ? 'allowed' : this.#passes(gate, accountId, 'agent', address);
   }
 
+  /** PEM text; null: the account has none by that id. */
+  certificateAuthority(accountId: string, id: string): string | null {
+    return this.#accounts.get(accountId)?.certificateAuthorities.get(id) ?? null;
+  }
+
   get size(): number {
     return this.#accounts.size;
   }
@@ -188,7 +195,8 @@ export class AccountSettings {
     const restrictions = { agent: gateOf(agent), endpoints: gateOf(endpoints) };
     // The newest stands at the end: the oldest that nobody uses go first.
     this.#accounts.delete(accountId);
-    this.#accounts.set(accountId, { version, suspended, ipPolicies, restrictions, secrets });
+    const certificateAuthorities = new Map(received.certificateAuthorities.map(({ id, pem }) => [id, pem]));
+    this.#accounts.set(accountId, { version, suspended, ipPolicies, restrictions, certificateAuthorities, secrets });
     if (restrictions.endpoints === null) this.#gates.delete(accountId);
     else this.#gates.set(accountId, restrictions.endpoints);
     this.#makeRoom();

@@ -26,6 +26,8 @@ export class BoundEndpoint implements Endpoint, Pool {
   readonly accountId: string;
   readonly proto: EndpointProto;
   readonly host: string;
+  /** Only other endpoints of the account reach it. */
+  readonly internal: boolean;
   readonly proxyProtocol: 0 | 1 | 2;
   readonly counters: EndpointCounters = createCounters();
   readonly pool: Pool = this;
@@ -44,6 +46,7 @@ export class BoundEndpoint implements Endpoint, Pool {
     proto: EndpointProto;
     host: string;
     port: number;
+    internal?: boolean;
     proxyProtocol: 0 | 1 | 2;
     facts: EndpointFacts;
     startedAt: Date;
@@ -55,6 +58,7 @@ export class BoundEndpoint implements Endpoint, Pool {
     this.proto = options.proto;
     this.host = options.host;
     this.#port = options.port;
+    this.internal = options.internal ?? false;
     this.proxyProtocol = options.proxyProtocol;
     this.#facts = options.facts;
     this.startedAt = options.startedAt;

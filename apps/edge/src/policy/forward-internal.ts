@@ -14,7 +14,7 @@ export interface InternalRoutes {
 /**
  * Gives the request or connection to an internal endpoint of the same account. The result has the URL, and the error
  * where it went on all the same (`on_error: continue`). Fails with 3501 where endpoints forward in a circle, 3200 where
- * no such endpoint is online, 2226 where the URL that a template made is none.
+ * no such endpoint is online, 2253 where the URL that a template made is none.
  */
 export class ForwardInternal implements AsyncAction<'forward-internal'> {
   readonly #routes: InternalRoutes;
@@ -52,13 +52,9 @@ export class ForwardInternal implements AsyncAction<'forward-internal'> {
     const target = parseInternalUrl(url);
     const proto = target === null ? null : protoOf(target.scheme, scope.phase === 'on_tcp_connect');
     if (target === null || proto === null) {
-      const accepted = scope.phase === 'on_tcp_connect' ? 'tcp://name.internal:port' : 'https://name.internal';
-      return new PorticoError(2226, {
-        action: 'forward-internal',
-        field: 'url',
-        accepted: `a URL like ${accepted}`,
-        actual: url.slice(0, 200),
-      });
+      const form = scope.phase === 'on_tcp_connect' ? 'tcp://name.internal:port' : 'https://name.internal';
+      const reason = `${url.slice(0, 200)} is no URL like ${form}`;
+      return new PorticoError(2253, { field: 'url', action: 'forward-internal', reason });
     }
     if (hops >= HOPS_MAX) return new PorticoError(3501, { max: HOPS_MAX });
     const { host, port } = target;

@@ -2,6 +2,7 @@ import { InternalApiError, type InternalClient, type LiveClaim } from '@portico/
 import { type ErrorCode, errorName, isErrorCode, PorticoError } from '@portico/errors';
 import { MuxError, MuxOpenError } from '@portico/muxado';
 import {
+  type BindOptions,
   type BindRequest,
   type BindResponse,
   echoOptions,
@@ -12,13 +13,14 @@ import {
   type TunnelProto,
 } from '@portico/protocol';
 import { type Logger, newId } from '@portico/service';
-import type { PolicyTarget } from '@portico/traffic-policy';
+import { type PolicyTarget, type SecretName, secretNames } from '@portico/traffic-policy';
 import { pause } from '../control/backoff.ts';
 import type { EventsReporter } from '../control/events-reporter.ts';
 import type { LiveState } from '../control/live-state.ts';
 import type { UsageReporter } from '../control/usage-reporter.ts';
 import { BoundEndpoint, type EndpointFacts } from '../endpoint/bound-endpoint.ts';
 import type { Endpoint, EndpointId } from '../endpoint/endpoint.ts';
+import type { InternalEndpoints } from '../endpoint/internal-endpoints.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { EndpointPolicy } from '../policy/endpoint-policy.ts';
 import type { Policies } from '../policy/policies.ts';
@@ -35,6 +37,13 @@ export interface TcpPorts {
   /** @returns the port that was opened. Rejects with the socket error, or PorticoError 329 or 355. */
   open(port: number | 'any', endpoint: Endpoint): Promise<number>;
   close(port: number): Promise<void>;
+}
+
+/** Fetches what policies name in vaults; `AccountSettings` is the one that runs. */
+export interface PolicySecrets {
+  /** Rejects with InternalApiError. */
+  wantSecrets(holder: string, accountId: string, names: readonly SecretName[]): Promise<void>;
+  dropSecrets(holder: string, accountId: string): void;
 }
 
 export interface BindLimits {
@@ -68,6 +77,7 @@ interface Candidate {
   readonly proxyProtocol: 0 | 1 | 2;
   readonly documents: BindDocuments;
   readonly policy: EndpointPolicy | null;
+  readonly wanted: Wanted;
   readonly optionsHash: string;
   /** What its token proves; null for a new endpoint. */
   readonly proof: BindClaim | null;
@@ -88,6 +98,8 @@ export class Bindings {
   readonly #tcpHost: string;
   readonly #tokens: AgentTokens;
   readonly #router: Router;
+  readonly #internal: InternalEndpoints;
+  readonly #secrets: PolicySecrets;
   readonly #tcp: TcpPorts;
   readonly #policies: Policies;
   readonly #live: LiveState;
@@ -112,6 +124,8 @@ export class Bindings {
     tcpHost: string;
     tokens: AgentTokens;
     router: Router;
+    internal: InternalEndpoints;
+    secrets: PolicySecrets;
     tcp: TcpPorts;
     policies: Policies;
     live: LiveState;
@@ -130,6 +144,8 @@ export class Bindings {
     this.#tcpHost = options.tcpHost;
     this.#tokens = options.tokens;
     this.#router = options.router;
+    this.#internal = options.internal;
+    this.#secrets = options.secrets;
     this.#tcp = options.tcp;
     this.#policies = options.policies;
     this.#live = options.live;
@@ -197,7 +213,8 @@ export class Bindings {
     if (request.trafficPolicy !== null) {
       const documents = { ...binding.documents, written: request.trafficPolicy };
       // Throws before anything has changed: the policy that runs goes on.
-      endpoint.policy = bindPolicy(this.#policies, documents, targetOf(endpoint.proto, endpoint.host));
+      endpoint.policy = bindPolicy(this.#policies, documents, targetOf(endpoint.proto, endpoint.internal));
+      void this.#wantSecrets(endpoint);
       binding.documents = documents;
     }
     endpoint.facts = facts;
@@ -207,7 +224,14 @@ export class Bindings {
   /** Another node has the name now. */
   lost(registryKey: string): void {
     const binding = this.#byKey.get(registryKey.slice('claims/'.length));
-    if (binding !== undefined) this.#stop(binding, new PorticoError(334, { url: binding.endpoint.url }));
+    if (binding !== undefined) this.#refuse(binding, new PorticoError(334, { url: binding.endpoint.url }));
+  }
+
+  /** Its owner wants it gone: its agent is told so. One that is not here is no fault. */
+  stopEndpoint(endpointId: string, message: string): void {
+    for (const binding of [...this.#byKey.values()]) {
+      if (binding.endpoint.id === endpointId) this.#stop(binding, message, null);
+    }
   }
 
   /** The rules for some endpoints changed: asks the API again and stops those that are no longer allowed. */
@@ -239,26 +263,30 @@ export class Bindings {
     }
     if (request.ipPolicyRef !== '') throw new PorticoError(310, { option: 'IPPolicyRef' });
     if (request.poolingEnabled) throw new PorticoError(310, { option: 'PoolingEnabled' });
-    const binding = request.bindings.find((name) => name !== 'public');
-    if (binding !== undefined) throw new PorticoError(310, { option: `Bindings ${binding.slice(0, 32)}` });
     const options = honouredOptions(proto, request.rawOpts);
     const optionsHash = hashOptions(request.rawOpts);
     const documents = bindDocuments(proto, request.rawOpts, options);
-    const policy = bindPolicy(this.#policies, documents, targetOf(proto, ''));
+    const proof = this.#readProof(session, request, optionsHash);
+    const wanted = proof === null ? this.#wanted(proto, request, options) : wantedOf(proof);
+    const policy = bindPolicy(this.#policies, documents, targetOf(proto, wanted.kind === 'internal'));
     const { proxyProtocol } = options;
-    const candidate = { session, request, proto, proxyProtocol, documents, policy, optionsHash };
-    if (request.id === '' || request.token === '') return { ...candidate, proof: null };
+    return { session, request, proto, proxyProtocol, documents, policy, wanted, optionsHash, proof };
+  }
+
+  /** What the token of an earlier bind proves; null without one. @throws PorticoError 335 */
+  #readProof(session: AgentSession, request: BindRequest, optionsHash: string): BindClaim | null {
+    if (request.id === '' || request.token === '') return null;
     const proof = this.#tokens.readBindToken(request.token);
     if (
       proof === null ||
       proof.bindId !== request.id ||
       proof.accountId !== session.accountId ||
       proof.optionsHash !== optionsHash ||
-      !proof.name.startsWith(`${proto}/`)
+      protoOf(proof.name) !== request.proto
     ) {
       throw new PorticoError(335, { id: request.id.slice(0, 64) });
     }
-    return { ...candidate, proof };
+    return proof;
   }
 
   /** It takes back what its own session has already. */
@@ -267,22 +295,31 @@ export class Bindings {
   }
 
   async #place(candidate: Candidate): Promise<GrantedBind> {
-    const { proto, proof, session } = candidate;
-    const wanted = proof === null ? this.#wanted(candidate) : wantedOf(proof);
+    const { proto, proof, session, wanted } = candidate;
     const granted = await this.#authorize(session, proto, wanted, proof !== null);
+    if (wanted.kind === 'internal') {
+      const { host, port } = wanted;
+      const place = { host, port, internal: true };
+      const key = keyOf(proto, place, session.accountId);
+      return this.#locked(key, () => this.#take(candidate, place, granted.unchecked));
+    }
     if (proto !== 'tcp') {
       const host = granted.host ?? (wanted.kind === 'host' ? wanted.host : null);
       if (host === null) throw new PorticoError(500, { id: 'no host was granted' });
-      return this.#locked(`${proto}/${host}`, () => this.#take(candidate, { host, port: 0 }, granted.unchecked));
+      return this.#locked(`${proto}/${host}`, () =>
+        this.#take(candidate, { host, port: 0, internal: false }, granted.unchecked),
+      );
     }
     const port = granted.port ?? (wanted.kind === 'port' ? wanted.port : null);
     if (port === null) return this.#takeAnyPort(candidate, granted.avoidPorts);
-    return this.#locked(`tcp/${port}`, () => this.#take(candidate, { host: '', port }, granted.unchecked));
+    return this.#locked(`tcp/${port}`, () =>
+      this.#take(candidate, { host: '', port, internal: false }, granted.unchecked),
+    );
   }
 
-  #wanted({ proto, request }: Candidate): Wanted {
-    const { url, domain, hostname, subdomain, addr } = honouredOptions(proto, request.rawOpts);
-    return wantedName(proto, { url, domain, hostname, subdomain, addr }, this.#names);
+  #wanted(proto: TunnelProto, { bindings }: BindRequest, options: BindOptions): Wanted {
+    const { url, domain, hostname, subdomain, addr } = options;
+    return wantedName(proto, { url, domain, hostname, subdomain, addr, bindings }, this.#names);
   }
 
   /** The API's word on the name. One that is taken back needs none while the API is away: its token is proof enough. */
@@ -313,9 +350,10 @@ export class Bindings {
   }
 
   /** The name is locked and the account may have it: is it free, or may it be taken from whoever has it here? */
-  async #take(candidate: Candidate, at: { host: string; port: number }, unchecked: boolean): Promise<GrantedBind> {
+  async #take(candidate: Candidate, at: Place, unchecked: boolean): Promise<GrantedBind> {
     const { proto, proof, session } = candidate;
-    const key = proto === 'tcp' ? `tcp/${at.port}` : `${proto}/${at.host}`;
+    const key = keyOf(proto, at, session.accountId);
+    const hasPort = proto === 'tcp' && !at.internal;
     const holder = this.#byKey.get(key);
     if (holder !== undefined) {
       const url = holder.endpoint.url;
@@ -326,10 +364,10 @@ export class Bindings {
       if (await holder.session.isAlive(this.#limits.probeTimeoutMs)) throw new PorticoError(334, { url });
       holder.session.endReason ??= 'it did not answer, and its account opened the same endpoint anew';
       holder.session.mux.destroy();
-      if (proto === 'tcp') await this.#tcp.close(at.port);
+      if (hasPort) await this.#tcp.close(at.port);
     }
     const endpoint = this.#makeEndpoint(candidate, at);
-    if (proto === 'tcp') await this.#openPort(at.port, endpoint);
+    if (hasPort) await this.#openPort(at.port, endpoint);
     return this.#claim(key, candidate, endpoint, unchecked);
   }
 
@@ -338,7 +376,7 @@ export class Bindings {
     const resting: number[] = [];
     try {
       for (let tries = 0; tries <= avoidPorts.length; tries += 1) {
-        const endpoint = this.#makeEndpoint(candidate, { host: '', port: 0 });
+        const endpoint = this.#makeEndpoint(candidate, { host: '', port: 0, internal: false });
         const port = await this.#openPort('any', endpoint);
         if (avoidPorts.includes(port)) {
           // Held until another one is found, or the same would come again.
@@ -368,16 +406,28 @@ export class Bindings {
     const bindId = proof?.bindId ?? this.#tokens.newOpaqueId();
     const binding: Binding = { key, bindId, endpoint, session, documents, unchecked };
     try {
+      await this.#wantSecrets(endpoint);
       await this.#claimInRegistry(binding, proof);
       if (session.isClosed) throw new PorticoError(742);
     } catch (error) {
       this.#live.release(claimKey(key));
-      if (endpoint.proto === 'tcp') await this.#tcp.close(endpoint.port);
+      this.#secrets.dropSecrets(endpoint.id, endpoint.accountId);
+      if (hasPublicPort(endpoint)) await this.#tcp.close(endpoint.port);
       throw error;
     }
     this.#byKey.set(key, binding);
     this.#byBindId.set(bindId, binding);
     return this.#granted(binding, candidate);
+  }
+
+  /** What its policy names in vaults must be here before it runs; while the API is away, what is here has to do. */
+  async #wantSecrets({ id, accountId, policy }: BoundEndpoint): Promise<void> {
+    try {
+      await this.#secrets.wantSecrets(id, accountId, policy === null ? [] : secretNames(policy.compiled));
+    } catch (error) {
+      if (!(error instanceof InternalApiError)) throw error;
+      this.#log.warn({ err: error, endpointId: id }, 'the secrets of a policy cannot be had now');
+    }
   }
 
   async #claimInRegistry(binding: Binding, proof: BindClaim | null): Promise<void> {
@@ -409,20 +459,22 @@ export class Bindings {
     holder.documents = documents;
     holder.session = session;
     holder.unchecked = unchecked;
+    void this.#wantSecrets(holder.endpoint);
     this.#live.updateClaim(claimKey(holder.key), this.#claimOf(holder));
     this.#metrics.counter('portico_endpoints_taken_over_total', 'Endpoints that moved to a newer session.').value += 1;
     return this.#granted(holder, candidate);
   }
 
-  #makeEndpoint(candidate: Candidate, { host, port }: { host: string; port: number }): BoundEndpoint {
+  #makeEndpoint(candidate: Candidate, { host, port, internal }: Place): BoundEndpoint {
     const { proto, proof, request, session, proxyProtocol, policy } = candidate;
     return new BoundEndpoint({
       id: (proof?.endpointId ?? newId('ep', this.#now())) as EndpointId,
       accountId: session.accountId,
-      url: this.#url(proto, host, port),
+      url: internal ? internalUrl(proto, host, port) : this.#url(proto, host, port),
       proto,
       host,
-      port: proto === 'tcp' ? port : this.#names.ports[proto],
+      port: internal || proto === 'tcp' ? port : this.#names.ports[proto],
+      internal,
       proxyProtocol,
       facts: factsOf(request),
       startedAt: new Date(this.#now()),
@@ -445,7 +497,11 @@ export class Bindings {
       name: key,
       optionsHash,
     });
-    const resolved = proto === 'tcp' ? `${this.#tcpHost}:${endpoint.port}` : endpoint.host;
+    const resolved = hasPublicPort(endpoint)
+      ? `${this.#tcpHost}:${endpoint.port}`
+      : proto === 'tcp'
+        ? `${endpoint.host}:${endpoint.port}`
+        : endpoint.host;
     return {
       response: {
         id: bindId,
@@ -469,7 +525,8 @@ export class Bindings {
     const isNew = endpoint.size === 0;
     endpoint.serveBy(new SessionMember({ session, endpoint, bindId }));
     if (!isNew) return;
-    this.#router.add(endpoint);
+    if (endpoint.internal) this.#internal.add(endpoint);
+    else this.#router.add(endpoint);
     this.#usage.track(endpoint);
     this.#onOnline(endpoint);
     this.#metrics.counter('portico_endpoints_started_total', 'Endpoints that went online.').value += 1;
@@ -482,11 +539,13 @@ export class Bindings {
     if (this.#byKey.get(key) !== binding) return;
     this.#byKey.delete(key);
     this.#byBindId.delete(bindId);
-    this.#router.remove(endpoint);
+    if (endpoint.internal) this.#internal.remove(endpoint);
+    else this.#router.remove(endpoint);
+    this.#secrets.dropSecrets(endpoint.id, endpoint.accountId);
     const wasOnline = endpoint.size > 0;
     endpoint.serveBy(null);
     this.#live.release(claimKey(key));
-    if (endpoint.proto === 'tcp') {
+    if (hasPublicPort(endpoint)) {
       this.#tcp
         .close(endpoint.port)
         .catch((error: unknown) => this.#log.error({ err: error }, 'closing a port failed'));
@@ -501,11 +560,15 @@ export class Bindings {
     this.#events.report('endpoint_stop.v0', endpoint.accountId, { ...this.#eventOf(binding), reason });
   }
 
+  #refuse(binding: Binding, error: PorticoError): void {
+    this.#stop(binding, error.message, errorName(error.code));
+  }
+
   /** Ends an endpoint against its agent's will. Routing stops first: the Rust client may ignore the message. */
-  #stop(binding: Binding, error: PorticoError): void {
-    this.#remove(binding, error.message);
+  #stop(binding: Binding, reason: string, errorCode: string | null): void {
+    this.#remove(binding, reason);
     const { mux } = binding.session;
-    const message = { id: binding.bindId, message: error.message, errorCode: errorName(error.code) };
+    const message = { id: binding.bindId, message: reason, errorCode };
     try {
       const stream = mux.open(StreamType.stopTunnel, Buffer.from(JSON.stringify(encodeStopTunnelRequest(message))));
       stream.setHandler({
@@ -524,14 +587,18 @@ export class Bindings {
 
   async #recheck(binding: Binding): Promise<void> {
     const { endpoint, session } = binding;
-    const wanted: Wanted =
-      endpoint.proto === 'tcp' ? { kind: 'port', port: endpoint.port } : { kind: 'host', host: endpoint.host };
+    const { host, port } = endpoint;
+    const wanted: Wanted = endpoint.internal
+      ? { kind: 'internal', host, port }
+      : endpoint.proto === 'tcp'
+        ? { kind: 'port', port }
+        : { kind: 'host', host };
     try {
       const { unchecked } = await this.#authorize(session, endpoint.proto, wanted, true);
       binding.unchecked = unchecked;
     } catch (error) {
       if (!(error instanceof PorticoError)) throw error;
-      if (this.#byKey.get(binding.key) === binding) this.#stop(binding, error);
+      if (this.#byKey.get(binding.key) === binding) this.#refuse(binding, error);
     }
   }
 
@@ -548,6 +615,7 @@ export class Bindings {
       forwardsTo: endpoint.facts.forwardsTo,
       startedAt: endpoint.startedAt.toISOString(),
       bindId,
+      ...(endpoint.internal ? { internal: true } : {}),
     };
   }
 
@@ -578,15 +646,47 @@ export class Bindings {
 /** Nothing ends these pauses early; they are short. */
 const NEVER = new AbortController().signal;
 
-function targetOf(protocol: TunnelProto, host: string): PolicyTarget {
-  return { protocol, kind: 'agent', internal: host.endsWith('.internal') };
+function targetOf(protocol: TunnelProto, internal: boolean): PolicyTarget {
+  return { protocol, kind: 'agent', internal };
 }
 
 function claimKey(key: string): string {
   return `claims/${key}`;
 }
 
+/** Where an endpoint is to be: a public host or port, or a host and port inside its account. */
+interface Place {
+  readonly host: string;
+  readonly port: number;
+  readonly internal: boolean;
+}
+
+/** Names are one account's or another's, internal ones are everybody's own. */
+function keyOf(proto: TunnelProto, { host, port, internal }: Place, accountId: string): string {
+  if (internal) return `internal/${accountId}/${proto}/${host}:${port}`;
+  return proto === 'tcp' ? `tcp/${port}` : `${proto}/${host}`;
+}
+
+function protoOf(key: string): string {
+  const [first = '', , third = ''] = key.split('/');
+  return first === 'internal' ? third : first;
+}
+
+function internalUrl(proto: TunnelProto, host: string, port: number): string {
+  const isDefault = port === { http: 80, https: 443, tls: 443, tcp: 0 }[proto];
+  return isDefault ? `${proto}://${host}` : `${proto}://${host}:${port}`;
+}
+
+function hasPublicPort({ proto, internal }: BoundEndpoint): boolean {
+  return proto === 'tcp' && !internal;
+}
+
 function wantedOf({ name }: BindClaim): Wanted {
+  if (name.startsWith('internal/')) {
+    const place = name.slice(name.lastIndexOf('/') + 1);
+    const colon = place.lastIndexOf(':');
+    return { kind: 'internal', host: place.slice(0, colon), port: Number(place.slice(colon + 1)) };
+  }
   const rest = name.slice(name.indexOf('/') + 1);
   return name.startsWith('tcp/') ? { kind: 'port', port: Number(rest) } : { kind: 'host', host: rest };
 }

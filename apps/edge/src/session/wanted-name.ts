@@ -6,7 +6,9 @@ export type Wanted =
   | { readonly kind: 'host'; readonly host: string }
   | { readonly kind: 'random' }
   | { readonly kind: 'port'; readonly port: number }
-  | { readonly kind: 'any-port' };
+  | { readonly kind: 'any-port' }
+  /** Only other endpoints of the account reach it. */
+  | { readonly kind: 'internal'; readonly host: string; readonly port: number };
 
 /** The options of a bind that name its URL; '' where absent. */
 export interface NameOptions {
@@ -15,6 +17,8 @@ export interface NameOptions {
   readonly hostname: string;
   readonly subdomain: string;
   readonly addr: string;
+  /** `public`, `internal`; empty: what the URL says. */
+  readonly bindings?: readonly string[];
 }
 
 /** How this server's public URLs look. */
@@ -29,9 +33,12 @@ export interface PublicNames {
 /**
  * The name or port that a bind wants: `URL`, then `Domain`, `Hostname`, `Subdomain` + base domain, else random
  * (ngrok-protocol §8).
- * @throws PorticoError 326 bad host name, 328 bad subdomain, 329 bad port, 330 wrong scheme, 9037 bad URL.
+ * @throws PorticoError 310 bad binding, 326 bad host name, 328 bad subdomain, 329 bad port, 330 wrong scheme, 9037 bad
+ *   URL.
  */
 export function wantedName(proto: EndpointProto, options: NameOptions, names: PublicNames): Wanted {
+  const internal = wantedInternal(proto, options);
+  if (internal !== null) return internal;
   if (proto === 'tcp') return wantedPort(options, names);
   if (options.url !== '') {
     const { host, port } = splitUrl(options.url, proto);
@@ -46,6 +53,25 @@ export function wantedName(proto: EndpointProto, options: NameOptions, names: Pu
     return { kind: 'host', host: `${checkedSubdomain(options.subdomain)}.${names.baseDomain}` };
   }
   return { kind: 'random' };
+}
+
+/** A host that ends in `.internal` is internal, and no other may be. */
+function wantedInternal(proto: EndpointProto, options: NameOptions): Wanted | null {
+  const { url, domain, hostname, bindings = [] } = options;
+  const unknown = bindings.find((binding) => binding !== 'public' && binding !== 'internal');
+  if (unknown !== undefined) throw new PorticoError(310, { option: `Bindings ${unknown.slice(0, 32)}` });
+  const text = url !== '' ? url : domain || hostname;
+  const { host, port } = text === '' ? { host: '', port: null } : splitUrl(text, proto);
+  const isInternal = host.toLowerCase().replace(/\.$/, '').endsWith('.internal');
+  if (bindings.includes(isInternal ? 'public' : 'internal')) {
+    const reason = isInternal ? 'with the binding public it may not end in .internal' : 'it does not end in .internal';
+    throw new PorticoError(9037, { url: shown(text), reason });
+  }
+  if (!isInternal) return null;
+  const wanted = port ?? (proto === 'tcp' ? null : DEFAULT_PORTS[proto]);
+  if (wanted === null) throw new PorticoError(9037, { url: shown(text), reason: 'it needs a port' });
+  if (wanted < 1 || wanted > 65_535) throw new PorticoError(329, { port: wanted, range: '1-65535' });
+  return { kind: 'internal', host: checkedHost(host), port: wanted };
 }
 
 const DEFAULT_PORTS = { http: 80, https: 443, tls: 443 } as const;

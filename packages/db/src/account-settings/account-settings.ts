@@ -15,6 +15,7 @@ export interface AccountSettingsRow {
     readonly enforced: boolean;
     readonly policyIds: readonly string[];
   }[];
+  readonly certificateAuthorities: readonly { readonly id: string; readonly caPem: string }[];
 }
 
 export interface AccountVersion {
@@ -46,6 +47,10 @@ export async function accountSettings(db: Queries, ids: readonly string[]): Prom
     where: { accountId: { in: [...ids] } },
     select: { accountId: true, type: true, enforced: true, policies: { select: { policyId: true } } },
   });
+  const authorities = await db.certificateAuthority.findMany({
+    where: { accountId: { in: [...ids] } },
+    select: { id: true, accountId: true, caPem: true },
+  });
   return rows.map(({ id, version, settingsRevision, suspendedAt }) => ({
     accountId: id,
     version: version + settingsRevision,
@@ -58,6 +63,7 @@ export async function accountSettings(db: Queries, ids: readonly string[]): Prom
         enforced,
         policyIds: of.map(({ policyId }) => policyId),
       })),
+    certificateAuthorities: authorities.filter(({ accountId }) => accountId === id),
   }));
 }
 

@@ -72,6 +72,8 @@ export function certificateRoutes(app: FastifyInstance, context: ApiContext): vo
         metadata: metadata ?? undefined,
       }),
     remove: ({ queries, caller }, id) => deleteCertificateAuthority(queries, caller.accountId, id),
+    changed: (_what, { accountId }: CertificateAuthorityRow) =>
+      context.changes.publish({ kind: 'account-changed', accountId }),
   });
 }
 
