@@ -31,6 +31,7 @@ import { Watchdog } from './observe/watchdog.ts';
 import { ForwardInternal } from './policy/forward-internal.ts';
 import { createNetworkActions } from './policy/network-actions.ts';
 import { Policies } from './policy/policies.ts';
+import { TlsTerminator } from './policy/tls-terminator.ts';
 import { ErrorAnswers } from './proxy/error-response.ts';
 import { HttpProxy } from './proxy/http-proxy.ts';
 import { PlatformProxy } from './proxy/platform-proxy.ts';
@@ -219,7 +220,11 @@ export async function startEdge(
     refusal,
     ownAnswers: rootCertificateAnswer(() => rootPem),
   });
+  const terminator = new TlsTerminator(certificates, policies.data);
   const tcpProxy = new TcpProxy({
+    policies,
+    terminator,
+    onFault: (error) => errors.report(error),
     admits: (accountId, address) => settings.admits(accountId, address),
     sweep,
     limits: visitorLimits,
@@ -265,6 +270,7 @@ export async function startEdge(
     certificates,
     idleStreams,
     tcpProxy,
+    terminator,
     findTls: (serverName) => router.findTls(serverName),
     connectHosts: new Set(connectHosts),
     agents: agentListener,

@@ -1,6 +1,6 @@
 import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { type IssuedLeaf, type LeafIssuer, renewAt } from '@portico/pki';
 import type { Logger } from '@portico/service';
 import { LRUCache } from 'lru-cache';
@@ -16,6 +16,25 @@ export type ServedName =
 export interface ServedCertificate {
   /** Never listens; connections are handed to it. */
   readonly server: Server;
+  readonly material: CertificateMaterial;
+}
+
+export interface CertificateMaterial {
+  /** Leaf first. */
+  readonly certificatePem: string;
+  readonly privateKeyPem: string;
+}
+
+/** How TLS ends for an endpoint whose policy says so. */
+export interface TerminatorOptions {
+  readonly alpn: readonly string[];
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  readonly maxVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** PEM texts; with `requestCert`. */
+  readonly ca?: readonly string[];
+  readonly requestCert?: boolean;
+  /** Visitors whose certificate is not signed by one of `ca` are turned away. */
+  readonly rejectUnauthorized: boolean;
 }
 
 /** The outcome of one handshake; a failed one destroys the socket. */
@@ -55,11 +74,19 @@ const TLS_OPTIONS = {
   secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,
 } as const;
 
+/** Certificates that people bring may have an RSA key. */
+const TERMINATOR_CIPHERS = [
+  TLS_OPTIONS.ciphers,
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':');
+
 /** Each certificate has ticket keys of its own, so that no session is resumed under another name; they live a day. */
 const TICKET_KEYS_LIFE_MS = 24 * 3_600_000;
 const CERTIFICATES_MAX = 1_000;
 /** Of names that nobody serves: page 3200 is the same in both. */
-const VISITOR_ALPN = ['h2', 'http/1.1'];
+export const VISITOR_ALPN = ['h2', 'http/1.1'];
 
 /**
  * The certificate for a server name (design D5): a leaf of its own for a host that is live, one shared leaf for the
@@ -97,7 +124,15 @@ export class CertificateStore {
 
   /** A certificate that comes from elsewhere, for names that never pass to visitors: the connect host's. No ALPN. */
   pin(serverName: string, material: { chainPem: string; privateKeyPem: string }): void {
-    this.#pinned.set(serverName, { server: this.#createServer(material.chainPem, material.privateKeyPem, []) });
+    const { chainPem: certificatePem, privateKeyPem } = material;
+    const server = this.#createServer(certificatePem, privateKeyPem, []);
+    this.#pinned.set(serverName, { server, material: { certificatePem, privateKeyPem } });
+  }
+
+  /** What ends TLS in another way than the edge's own. @throws when certificate and key cannot be used */
+  terminator(material: CertificateMaterial, { alpn, ca, ...options }: TerminatorOptions): ServedCertificate {
+    const more = { ...options, ...(ca === undefined ? {} : { ca: [...ca] }), ciphers: TERMINATOR_CIPHERS };
+    return { server: this.#createServer(material.certificatePem, material.privateKeyPem, alpn, more), material };
   }
 
   /** Ends TLS on the socket; what was read of it must be back in it. */
@@ -184,6 +219,7 @@ export class CertificateStore {
     const alpn = this.#options.served(name)?.alpn ?? VISITOR_ALPN;
     const entry: Entry = {
       server: this.#createServer(leaf.certificatePem, leaf.privateKeyPem, alpn),
+      material: leaf,
       leaf,
       renewAtMs: renewAt(leaf.certificatePem).getTime(),
       notAfterMs: leaf.notAfter.getTime(),
@@ -193,13 +229,14 @@ export class CertificateStore {
     return entry;
   }
 
-  #createServer(cert: string, key: string, alpn: readonly string[]): Server {
+  #createServer(cert: string, key: string, alpn: readonly string[], more: TlsOptions = {}): Server {
     // Its own timer for handshakes is off: the listener's sweep has the deadline.
     const server = createServer({
       ...TLS_OPTIONS,
       cert,
       key,
       handshakeTimeout: 0,
+      ...more,
       ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
     });
     server.on('secureConnection', (socket) => {

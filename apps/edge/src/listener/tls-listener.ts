@@ -1,9 +1,13 @@
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 import { PorticoError } from '@portico/errors';
 import type { Logger } from '@portico/service';
+import { hasRules } from '@portico/traffic-policy';
 import type { Endpoint } from '../endpoint/endpoint.ts';
-import { arrivalOf } from '../policy/traffic-contexts.ts';
+import { type ConnectEnd, ConnectPhase } from '../policy/connect-phase.ts';
+import type { EndpointPolicy } from '../policy/endpoint-policy.ts';
+import type { TlsTerminator } from '../policy/tls-terminator.ts';
+import { type Arrival, arrivalOf } from '../policy/traffic-contexts.ts';
 import type { Visitor } from '../proxy/exchange.ts';
 import type { HttpProxy } from '../proxy/http-proxy.ts';
 import { Http1Visitor } from '../proxy/http1-visitor.ts';
@@ -12,7 +16,7 @@ import type { Swept } from '../proxy/sweep.ts';
 import type { TcpProxy } from '../proxy/tcp-proxy.ts';
 import { type IdleStreams, VisitorStreams } from '../proxy/visitor-streams.ts';
 import type { Admission } from './admission.ts';
-import type { CertificateStore, ServedCertificate } from './certificate-store.ts';
+import { type CertificateStore, type ServedCertificate, VISITOR_ALPN } from './certificate-store.ts';
 import { CLIENT_HELLO_BYTES_MAX, encodeAlert, readClientHello, TlsAlert } from './client-hello.ts';
 import { type Draining, type Peer, PublicServer } from './public-server.ts';
 
@@ -28,6 +32,7 @@ export interface TlsListenerOptions {
   readonly certificates: CertificateStore;
   readonly idleStreams: IdleStreams;
   readonly tcpProxy: TcpProxy;
+  readonly terminator: TlsTerminator;
   readonly findTls: (serverName: string) => Endpoint | null;
   /** Names under which agents connect on this port. */
   readonly connectHosts: ReadonlySet<string>;
@@ -85,6 +90,21 @@ export class TlsListener {
 
 /** What is done with a connection once its name is known. */
 type Purpose = 'agent' | 'platform' | 'visitor';
+
+interface Presented {
+  readonly serverName: string;
+  readonly purpose: Purpose;
+  readonly arrival: Arrival;
+  readonly hello: Buffer;
+}
+
+interface PolicedArrival {
+  readonly endpoint: Endpoint;
+  readonly policy: EndpointPolicy;
+  readonly arrival: Arrival;
+  readonly serverName: string;
+  readonly hello: Buffer;
+}
 
 /** One connection from its first byte to the end of its handshake, all within L7. */
 class TlsArrival implements Draining, Swept {
@@ -151,11 +171,11 @@ class TlsArrival implements Draining, Swept {
   };
 
   #route(serverName: string, hello: Buffer): void {
-    const { connectHosts, findTls, platformHosts, certificates, tcpProxy } = this.#listener.options;
+    const { connectHosts, findTls, platformHosts, tcpProxy } = this.#listener.options;
     const passthrough = findTls(serverName);
     if (passthrough !== null) {
       this.#finish();
-      this.#become(tcpProxy.serve(this.#socket, this.#peer, passthrough, hello));
+      this.#become(tcpProxy.serve(this.#socket, this.#peer, passthrough, hello, { serverName }));
       return;
     }
     const purpose: Purpose = connectHosts.has(serverName)
@@ -163,6 +183,62 @@ class TlsArrival implements Draining, Swept {
       : platformHosts.has(serverName)
         ? 'platform'
         : 'visitor';
+    const arrival = arrivalOf(this.#socket, this.#peer, { serverPort: this.#listener.publicPort, serverName });
+    const endpoint = purpose === 'visitor' ? this.#listener.options.proxy.routes.findHttp('https', serverName) : null;
+    if (endpoint?.policy != null && hasRules(endpoint.policy.compiled, 'on_tcp_connect')) {
+      this.#police({ endpoint, policy: endpoint.policy, arrival, serverName, hello });
+      return;
+    }
+    this.#present({ serverName, purpose, arrival, hello });
+  }
+
+  /** `on_tcp_connect` of an https endpoint: before any of it is decrypted, and with TLS ended where it says so. */
+  #police({ endpoint, policy, arrival, serverName, hello }: PolicedArrival): void {
+    const { proxy, terminator, tcpProxy } = this.#listener.options;
+    const phase = new ConnectPhase({
+      endpoint,
+      policy,
+      arrival,
+      first: hello,
+      policies: proxy.policies,
+      terminator,
+      alpn: VISITOR_ALPN,
+      hops: 0,
+      onFault: (error) => proxy.errors.report(error),
+    });
+    const goOn = (end: ConnectEnd): void => {
+      if (this.#over || phase.socket.destroyed) return;
+      switch (end.kind) {
+        case 'passed':
+          if (phase.socket instanceof TLSSocket) {
+            this.#finish();
+            this.#secure(phase.socket, serverName, 'visitor', arrival);
+            phase.socket.resume();
+          } else {
+            this.#present({ serverName, purpose: 'visitor', arrival, hello });
+          }
+          return;
+        case 'forwarded': {
+          this.#finish();
+          const how = { serverName, tlsEnded: phase.tlsEnded, hops: 1 };
+          this.#become(tcpProxy.serve(phase.socket, this.#peer, end.endpoint, phase.first, how));
+          return;
+        }
+        case 'failed':
+          if (phase.tlsEnded) phase.socket.destroy();
+          else this.#alert(TlsAlert.internalError);
+          return;
+        case 'closed':
+          this.#socket.resetAndDestroy();
+      }
+    };
+    const end = phase.run();
+    if (end instanceof Promise) void end.then(goOn);
+    else goOn(end);
+  }
+
+  #present({ serverName, purpose, arrival, hello }: Presented): void {
+    const { certificates } = this.#listener.options;
     const certificate = certificates.find(serverName);
     if (certificate === null) {
       this.#alert(TlsAlert.unrecognizedName);
@@ -171,11 +247,11 @@ class TlsArrival implements Draining, Swept {
     // The peeked bytes go back into the socket, from where OpenSSL reads them again.
     this.#socket.unshift(hello);
     if (!(certificate instanceof Promise)) {
-      this.#terminate(serverName, purpose, certificate);
+      this.#terminate(serverName, purpose, arrival, certificate);
       return;
     }
     certificate.then(
-      (made) => this.#terminate(serverName, purpose, made),
+      (made) => this.#terminate(serverName, purpose, arrival, made),
       (error: unknown) => {
         this.#listener.options.log.warn({ err: error, serverName }, 'no certificate could be made');
         this.#alert(TlsAlert.internalError);
@@ -183,7 +259,7 @@ class TlsArrival implements Draining, Swept {
     );
   }
 
-  #terminate(serverName: string, purpose: Purpose, certificate: ServedCertificate): void {
+  #terminate(serverName: string, purpose: Purpose, arrival: Arrival, certificate: ServedCertificate): void {
     if (this.#socket.destroyed) return;
     this.#listener.options.certificates.handshake(this.#socket, certificate, (socket) => {
       socket.on('error', () => {});
@@ -194,11 +270,12 @@ class TlsArrival implements Draining, Swept {
         return;
       }
       this.#finish();
-      this.#secure(socket, serverName, purpose);
+      arrival.socket = socket;
+      this.#secure(socket, serverName, purpose, arrival);
     });
   }
 
-  #secure(socket: TLSSocket, serverName: string, purpose: Purpose): void {
+  #secure(socket: TLSSocket, serverName: string, purpose: Purpose, arrival: Arrival): void {
     const { agents, platformHosts, proxy, idleStreams } = this.#listener.options;
     switch (purpose) {
       case 'agent':
@@ -219,7 +296,7 @@ class TlsArrival implements Draining, Swept {
           serverName,
           tlsVersion: socket.getProtocol(),
           http2: socket.alpnProtocol === 'h2',
-          arrival: arrivalOf(socket, this.#peer, { serverPort: this.#listener.publicPort, serverName }),
+          arrival,
           streams: new VisitorStreams(idleStreams),
         };
         if (visitor.http2) this.#become(new Http2Visitor({ socket, visitor, proxy }));

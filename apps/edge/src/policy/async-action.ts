@@ -26,7 +26,11 @@ export interface AsyncAction<Type extends AsyncActionType> {
    * A rejection ends the phase: PorticoError answers with that code's page and status, anything else with 500. With
    * `enforce: false` the result is set and `next` returned, whatever was found.
    */
-  run(action: ActionOf<Type>, scope: PolicyScope, tools: AsyncTools): Promise<AsyncOutcome>;
+  run(
+    action: ActionOf<Type>,
+    scope: PolicyScope,
+    tools: Type extends 'forward-internal' ? ConnectTools : AsyncTools,
+  ): Promise<AsyncOutcome>;
 }
 
 /** Those that this edge has. A policy with an action that is missing here is refused when it is compiled. */
@@ -40,6 +44,9 @@ export type AsyncOutcome =
   | { readonly kind: 'close' }
   /** The phase ends; another endpoint of the same account serves this request or connection, by its own policy too. */
   | { readonly kind: 'forward'; readonly endpoint: Endpoint };
+
+/** What `forward-internal` may use in `on_tcp_connect`. */
+export type ConnectTools = Pick<AsyncTools, 'signal' | 'endpoint' | 'hops'>;
 
 /** What an action may use besides the scope. */
 export interface AsyncTools {

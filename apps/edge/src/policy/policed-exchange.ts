@@ -572,6 +572,9 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     switch (action.type) {
       case 'circuit-breaker':
         return this.#askCircuit(action, scope);
+      case 'terminate-tls':
+        // TLS ended before this endpoint was known: the visitor has to come on a connection of its own.
+        throw new PorticoError(421, { sni: this.visitor.serverName ?? '', host: this.#request.hostname });
       default:
         return this.#performLater(action, scope);
     }

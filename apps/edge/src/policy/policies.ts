@@ -19,7 +19,14 @@ import {
   type SecretStore,
 } from '@portico/traffic-policy';
 import type { Endpoint } from '../endpoint/endpoint.ts';
-import type { AsyncActions, AsyncActionType, AsyncOutcome, AsyncTools } from './async-action.ts';
+import type {
+  ActionOf,
+  AsyncActions,
+  AsyncActionType,
+  AsyncOutcome,
+  AsyncTools,
+  ConnectTools,
+} from './async-action.ts';
 import { EndpointPolicy } from './endpoint-policy.ts';
 
 /** What policies refer to and do not hold themselves, by account. Answers are those of this moment: nothing is cached. */
@@ -28,11 +35,17 @@ export interface PolicyData {
   ipPolicy(accountId: string, id: string): IpPolicyCidrs | null;
   /** Null: there is no such vault or secret. */
   secret(accountId: string, vault: string, name: string): string | null;
+  /** PEM text of a certificate authority; null: the account has none by that id. */
+  certificateAuthority?(accountId: string, id: string): string | null;
   /** What the operator's data files say about an address; null without files. */
   ipFacts(ip: string): IpFacts | null;
 }
 
-export const NO_POLICY_DATA: PolicyData = { ipPolicy: () => null, secret: () => null, ipFacts: () => null };
+export const NO_POLICY_DATA: PolicyData = {
+  ipPolicy: () => null,
+  secret: () => null,
+  ipFacts: () => null,
+};
 
 /**
  * Makes the policies of endpoints from their documents, and has what all of them share. The only place in the edge
@@ -139,6 +152,15 @@ export class Policies {
     }
   }
 
+  /** `forward-internal` of a connection. */
+  performOnConnect(
+    action: ActionOf<'forward-internal'>,
+    scope: PolicyScope,
+    tools: ConnectTools,
+  ): Promise<AsyncOutcome> {
+    return this.asyncActions['forward-internal']?.run(action, scope, tools) ?? missing(action);
+  }
+
   #load(text: string, target: PolicyTarget): CompiledPolicy {
     const loaded = loadPolicy(text, target, this.#limits);
     if (loaded.kind === 'refused') throw new PolicyRefused(loaded.problems);
@@ -166,7 +188,7 @@ function missing(action: Action): Promise<never> {
 }
 
 /** Actions that need time, a body or a handshake and are done by the edge itself. */
-const RUN_HERE: ReadonlySet<ActionType> = new Set<ActionType>(['circuit-breaker']);
+const RUN_HERE: ReadonlySet<ActionType> = new Set<ActionType>(['circuit-breaker', 'terminate-tls']);
 
 const ASYNC_TYPES: ReadonlySet<string> = new Set<AsyncActionType>([
   'oauth',

@@ -22,8 +22,8 @@ export interface Arrival {
   /** The public port that it came to. */
   readonly serverPort: number;
   serverIp(): string;
-  /** Plain or TLS, as the bytes of the visitor come out of it. */
-  readonly socket: Socket;
+  /** Plain or TLS, as the bytes of the visitor come out of it; another one once TLS has ended. */
+  socket: Socket;
   /** Wall-clock time. */
   readonly startedAtMs: number;
   /** TLS server name; null without TLS. */
@@ -53,7 +53,7 @@ export function arrivalOf(
 export class ArrivalContext implements ConnectionContext {
   readonly #arrival: Arrival;
   readonly #policies: Policies;
-  #tls: TlsFacts | null | undefined;
+  #tls: TlsFacts | null = null;
 
   constructor(arrival: Arrival, policies: Policies) {
     this.#arrival = arrival;
@@ -93,10 +93,9 @@ export class ArrivalContext implements ConnectionContext {
   }
 
   get tls(): TlsFacts | null {
-    if (this.#tls === undefined) {
-      const { socket, serverName } = this.#arrival;
-      this.#tls = socket instanceof TLSSocket ? tlsFacts(socket, serverName ?? '') : null;
-    }
+    const { socket, serverName } = this.#arrival;
+    if (!(socket instanceof TLSSocket)) return null;
+    this.#tls ??= tlsFacts(socket, serverName ?? '');
     return this.#tls;
   }
 

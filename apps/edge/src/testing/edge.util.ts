@@ -9,6 +9,7 @@ import { HttpListener, rootCertificateAnswer } from '../listener/http-listener.t
 import { TcpListeners } from '../listener/tcp-listener.ts';
 import { TlsListener } from '../listener/tls-listener.ts';
 import { Policies } from '../policy/policies.ts';
+import { TlsTerminator } from '../policy/tls-terminator.ts';
 import { ErrorAnswers } from '../proxy/error-response.ts';
 import { HttpProxy } from '../proxy/http-proxy.ts';
 import { type VisitorLimits, visitorLimits } from '../proxy/limits.ts';
@@ -128,7 +129,15 @@ export async function startEdge({
     },
     ownAnswers: rootCertificateAnswer(() => rootPem),
   });
-  const tcpProxy = new TcpProxy({ sweep, limits, refusal: () => state.refusal });
+  const terminator = new TlsTerminator(certificates, policies.data);
+  const tcpProxy = new TcpProxy({
+    sweep,
+    limits,
+    refusal: () => state.refusal,
+    policies,
+    terminator,
+    onFault: (error) => errors.report(error),
+  });
   const agents: TLSSocket[] = [];
   const connect = await issuer.issue({ dns: [`connect.${BASE}`], ips: [] });
   certificates.pin(`connect.${BASE}`, {
@@ -148,6 +157,7 @@ export async function startEdge({
     certificates,
     idleStreams,
     tcpProxy,
+    terminator,
     findTls: (name) => router.findTls(name),
     connectHosts: new Set([`connect.${BASE}`]),
     agents: { accept: (socket) => agents.push(socket) },

@@ -43,8 +43,8 @@ export interface PolicyEdge {
   readonly seen: SeenRequest[];
   /** Answers in place of `method url`. */
   answer: (request: SeenRequest, response: ServerResponse) => void;
-  /** Sets it on both endpoints; null takes it away. */
-  use(policy: object | string | null): void;
+  /** Sets it on both endpoints, or on one alone; null takes it away. */
+  use(policy: object | string | null, only?: 'http' | 'https'): void;
   visit(speech: Speech, visit?: Visit): Promise<Visited>;
   close(): Promise<void>;
 }
@@ -77,10 +77,11 @@ export async function startPolicyEdge(policies: Policies = new Policies()): Prom
     policies,
     seen,
     answer: plainAnswer,
-    use: (policy) => {
+    use: (policy, only) => {
       const text = typeof policy === 'string' ? policy : JSON.stringify(policy);
       for (const endpoint of [edge.http, edge.https]) {
         const { proto: protocol } = endpoint;
+        if (only !== undefined && only !== protocol) continue;
         endpoint.policy = policy === null ? null : policies.compile(text, { protocol, kind: 'agent', internal: false });
       }
     },
