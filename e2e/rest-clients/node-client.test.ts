@@ -186,12 +186,17 @@ describe('the JavaScript client of the REST API', () => {
     expect(await client.tunnels.get(tunnel?.id)).toMatchObject({ publicUrl: endpoint.url, endpoint: { id: seen.id } });
     const [session] = await client.tunnelSessions.list();
     expect(await client.tunnelSessions.get(session?.id)).toMatchObject({ id: session?.id, transport: 'ngrok/2' });
-    await expect(client.tunnelSessions.restart(session?.id)).rejects.toMatchObject({ errorCode: 'ERR_NGROK_806' });
-    await client.tunnelSessions.stop(session?.id);
+    await expect(client.tunnelSessions.update({ id: session?.id })).rejects.toMatchObject({
+      errorCode: 'ERR_NGROK_808',
+    });
+    await client.tunnelSessions.restart(session?.id);
     await vi.waitFor(
       () => expect(client.tunnelSessions.get(session?.id)).rejects.toMatchObject({ statusCode: 404 }),
       10_000,
     );
+    const again = await vi.waitUntil(async () => (await client.tunnelSessions.list())[0], 10_000);
+    await client.tunnelSessions.stop(again.id);
+    await vi.waitFor(async () => expect(await client.tunnelSessions.list()).toEqual([]), 10_000);
     await agent.close();
     await upstream.close();
   });

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { type Change, InternalClient } from '@portico/api-contract/internal';
+import { type Change, InternalClient, type SessionCommand } from '@portico/api-contract/internal';
 import { PorticoError } from '@portico/errors';
 import { RemoteRegistry } from '@portico/registry';
 import { addToBlockList, createLogger, type Logger, newId } from '@portico/service';
@@ -31,7 +31,6 @@ import { Watchdog } from './observe/watchdog.ts';
 import { ForwardInternal } from './policy/forward-internal.ts';
 import { createNetworkActions } from './policy/network-actions.ts';
 import { Policies } from './policy/policies.ts';
-import { TlsTerminator } from './policy/tls-terminator.ts';
 import { ErrorAnswers } from './proxy/error-response.ts';
 import { HttpProxy } from './proxy/http-proxy.ts';
 import { PlatformProxy } from './proxy/platform-proxy.ts';
@@ -46,6 +45,7 @@ import { AgentTokens } from './session/agent-tokens.ts';
 import { Bindings } from './session/bindings.ts';
 import { FailureLimiter, loopbackAddresses } from './session/failure-limiter.ts';
 import { KeyRing } from './session/key-ring.ts';
+import { commandAgent } from './session/session-commands.ts';
 import { SessionTable } from './session/session-table.ts';
 
 export interface RunningEdge {
@@ -220,11 +220,7 @@ export async function startEdge(
     refusal,
     ownAnswers: rootCertificateAnswer(() => rootPem),
   });
-  const terminator = new TlsTerminator(certificates, policies.data);
   const tcpProxy = new TcpProxy({
-    policies,
-    terminator,
-    onFault: (error) => errors.report(error),
     admits: (accountId, address) => settings.admits(accountId, address),
     sweep,
     limits: visitorLimits,
@@ -270,7 +266,6 @@ export async function startEdge(
     certificates,
     idleStreams,
     tcpProxy,
-    terminator,
     findTls: (serverName) => router.findTls(serverName),
     connectHosts: new Set(connectHosts),
     agents: agentListener,
@@ -317,7 +312,11 @@ export async function startEdge(
     cloud: new CloudFeed({ client, nodeId, table: cloud, log: part('cloud-endpoints') }),
     log: part('control'),
     reconcileMs: limits.reconcileMs,
-    onChange: (change) => applyChange(change, sessions, bindings),
+    onChange: (change) => {
+      if (change.kind === 'session-command')
+        void followCommand(change, { sessions, client, nodeId, log: part('sessions') });
+      else applyChange(change, bindings);
+    },
     onUp: () => void bindings.recheckUnchecked(),
   });
   const publicHttps = config.publicPorts.https ?? ports.https;
@@ -480,12 +479,27 @@ export async function startEdge(
   };
 }
 
-function applyChange(change: Change, sessions: SessionTable, bindings: Bindings): void {
-  if (change.kind === 'stop-session') {
-    const session = sessions.get(change.sessionId);
-    if (session === null) return;
-    bindings.dropSession(session, change.message);
-    session.close(change.message);
+/** The edge that has the session gives the order to its agent and tells the API what came of it. */
+async function followCommand(
+  order: SessionCommand,
+  { sessions, client, nodeId, log }: { sessions: SessionTable; client: InternalClient; nodeId: string; log: Logger },
+): Promise<void> {
+  const session = sessions.get(order.sessionId);
+  if (session === null) return;
+  const { commandId, command } = order;
+  try {
+    const outcome = await commandAgent(session, order);
+    log.info({ sessionId: session.id, command, outcome: outcome.kind }, 'an agent was given an order');
+    await client.reportOutcome({ nodeId, commandId, outcome });
+  } catch (error) {
+    // Whoever gave the order hears nothing, and is told so.
+    log.error({ err: error, sessionId: session.id, command }, 'an order was not carried out');
+  }
+}
+
+function applyChange(change: Change, bindings: Bindings): void {
+  if (change.kind === 'stop-endpoint') {
+    bindings.stopEndpoint(change.endpointId, change.message);
   } else if (change.kind === 'domain-changed') {
     const name = change.host.replace(/^\*\./, '');
     // Names under it are concerned too: a wildcard may have been reserved, or be gone.

@@ -1,6 +1,7 @@
 import type { Grant } from '@portico/api-contract/internal';
 import type { MuxSession } from '@portico/muxado';
 import type { SessionId } from '../endpoint/endpoint.ts';
+import type { AgentCommands } from './session-commands.ts';
 import type { StreamOpener } from './stream-opener.ts';
 
 /** What an agent said of itself in Auth; shown to its owner, trusted for nothing. */
@@ -15,6 +16,7 @@ export interface AgentDescription {
   readonly hostname: string;
   /** It announced the extension that opens streams with a reply (design D12). */
   readonly opensWithReply: boolean;
+  readonly commands: AgentCommands;
 }
 
 export interface AgentSessionOptions {

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { type Change, InternalApiError, InternalClient } from '@portico/api-contract/internal';
+import { type Change, type CommandOutcome, InternalApiError, InternalClient } from '@portico/api-contract/internal';
 import { revokeNodeCredential } from '@portico/db';
 import { checkIssuingCa, createKeyPair, type KeyPair, provePossession } from '@portico/pki';
 import { newId } from '@portico/service';
@@ -142,20 +142,49 @@ describe('the changes stream', () => {
     await two.stop();
   });
 
-  it('carries the order to stop a session, given through the public API', async () => {
+  it('carries orders to a session, given through the public API, and brings back what came of them', async () => {
     const { changes, stop } = await listen();
     const { accountId, apiKey } = await test.newAccount();
     const sessionId = newId('ts');
     await sessionOnline(test.registry(), { sessionId, accountId });
-    // One client sends the bare id and calls it JSON.
-    const order = () =>
-      test.call('POST', `/tunnel_sessions/${sessionId}/stop`, {
+    await vi.waitFor(async () =>
+      expect((await test.call('GET', `/tunnel_sessions/${sessionId}`, { key: apiKey })).status).toBe(200),
+    );
+    const order = async (command: string, outcome: CommandOutcome, body: unknown = sessionId) => {
+      // One client sends the bare id and calls it JSON.
+      const answered = test.call('POST', `/tunnel_sessions/${sessionId}/${command}`, {
         key: apiKey,
-        body: sessionId,
+        body,
         headers: { 'content-type': 'application/json', 'user-agent': 'ngrok-api-typescript/0.11.0' },
       });
-    await vi.waitFor(async () => expect(await order()).toMatchObject({ status: 200, text: '{}' }));
-    await vi.waitFor(() => expect(changes).toMatchObject([{ kind: 'stop-session', sessionId }]));
+      const change = await vi.waitUntil(() => changes.shift());
+      expect(change).toMatchObject({ kind: 'session-command', sessionId, command });
+      const commandId = change.kind === 'session-command' ? change.commandId : '';
+      await test.edge.reportOutcome({ nodeId: 'edge-1', commandId, outcome });
+      return { ...(await answered), change };
+    };
+    expect(await order('stop', { kind: 'accepted' })).toMatchObject({ status: 200, text: '{}' });
+    const refused = await order('restart', { kind: 'refused', reason: 'no such handler' });
+    expect(refused).toMatchObject({ status: 400, body: { error_code: 'ERR_NGROK_806' } });
+    expect(refused.body.msg).toContain('no such handler');
+    expect(await order('update', { kind: 'silent' }, { version: '3.1.0' })).toMatchObject({
+      status: 504,
+      body: { error_code: 'ERR_NGROK_810' },
+      change: { version: '3.1.0' },
+    });
+    await stop();
+  });
+
+  it('tells when an endpoint of an agent is to be stopped', async () => {
+    const { changes, stop } = await listen();
+    const { accountId, apiKey } = await test.newAccount();
+    const endpointId = newId('ep');
+    const url = 'https://stopped.portico.localhost';
+    await claimOnline(test.registry(), { sessionId: newId('ts'), accountId, endpointId, url });
+    await vi.waitFor(async () =>
+      expect((await test.call('DELETE', `/endpoints/${endpointId}`, { key: apiKey })).status).toBe(204),
+    );
+    await vi.waitFor(() => expect(changes).toMatchObject([{ kind: 'stop-endpoint', endpointId }]));
     await stop();
   });
 

@@ -7,6 +7,8 @@ import {
   authorizeSessionRequest,
   type BatchResponse,
   bindProto,
+  type CommandOutcomeResponse,
+  commandOutcomeRequest,
   type EndpointFeedResponse,
   endpointFeedRequest,
   eventsRequest,
@@ -137,6 +139,12 @@ export function edgeRoutes(app: FastifyInstance, context: ApiContext, services: 
     });
     if (isNew) services.onEvents(events);
     return { accepted: true, duplicate: !isNew };
+  });
+
+  app.post(internalPaths.commandOutcome, async (request): Promise<CommandOutcomeResponse> => {
+    const { commandId, outcome } = readBody(request, commandOutcomeRequest);
+    changes.settle(commandId, outcome);
+    return { accepted: true };
   });
 
   app.post(

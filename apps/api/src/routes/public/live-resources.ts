@@ -12,10 +12,12 @@ import {
   type ReservedDomainRow,
 } from '@portico/db';
 import { PorticoError } from '@portico/errors';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import type { ApiContext } from '../../context.ts';
 import { CloudEndpoints } from '../../endpoints/cloud-endpoints.ts';
 import type { LiveState } from '../../live/live-state.ts';
+import { readBody } from '../../plugins/json-input.ts';
 import { type Call, collectionRoutes, idOf } from './collection-routes.ts';
 import { callerOf, notFound, pageOf, sendDone } from './conventions.ts';
 import { tunnelId } from './resources.ts';
@@ -43,6 +45,10 @@ interface Named {
 type OnlineEndpoint =
   | (Named & { readonly kind: 'agent'; readonly claim: LiveClaim })
   | (Named & { readonly kind: 'cloud'; readonly row: CloudEndpointRow });
+
+/** Longer than an edge waits for an agent's answer. */
+const COMMAND_MS = 8_000;
+const COMMAND_REFUSED = { stop: 804, restart: 806, update: 808 } as const;
 
 /** `/endpoints`, `/tunnels`, `/tunnel_sessions`: what is online now, and cloud endpoints with all verbs. */
 export function liveRoutes(app: FastifyInstance, context: ApiContext, live: LiveState): void {
@@ -81,7 +87,7 @@ export function liveRoutes(app: FastifyInstance, context: ApiContext, live: Live
       return { row: await named(call, row) };
     },
     update: async (call, id, body) => {
-      refuseOfAgent(call, id);
+      if (isOfAgent(call, id)) throw new PorticoError(18003, { id });
       const row = await cloud.update(cloudCall(call), id, {
         url: body.url ?? undefined,
         trafficPolicy: body.traffic_policy ?? undefined,
@@ -92,20 +98,19 @@ export function liveRoutes(app: FastifyInstance, context: ApiContext, live: Live
       });
       return row === null ? null : named(call, row);
     },
-    remove: (call, id) => {
-      refuseOfAgent(call, id);
-      return cloud.remove(cloudCall(call), id);
+    remove: async (call, id) => isOfAgent(call, id) || cloud.remove(cloudCall(call), id),
+    changed: (_what, { kind, id }) => {
+      if (kind === 'cloud') changes.publish({ kind: 'endpoint-changed', endpointId: id });
+      else changes.publish({ kind: 'stop-endpoint', endpointId: id, message: 'Stopped through the API.' });
     },
-    changed: (_what, { id }) => changes.publish({ kind: 'endpoint-changed', endpointId: id }),
   });
 
   function cloudCall({ queries, caller, at }: Call) {
     return { queries, accountId: caller.accountId, at };
   }
 
-  function refuseOfAgent({ caller }: Call, id: string): void {
-    const isOfAgent = live.claimsOf(caller.accountId).some((claim) => claim.endpointId === id);
-    if (isOfAgent) throw new PorticoError(18003, { id });
+  function isOfAgent({ caller }: Call, id: string): boolean {
+    return live.claimsOf(caller.accountId).some((claim) => claim.endpointId === id);
   }
 
   async function findEndpoint({ queries, caller }: Call, id: string): Promise<OnlineEndpoint | null> {
@@ -146,17 +151,16 @@ export function liveRoutes(app: FastifyInstance, context: ApiContext, live: Live
     },
   });
 
-  // The body is not read: one client sends the bare id there and calls it JSON.
-  app.post<ById>('/tunnel_sessions/:id/stop', async (request, reply) => {
-    const { sessionId } = ownSession(callerOf(request).accountId, request.params.id);
-    changes.publish({ kind: 'stop-session', sessionId, message: 'Stopped through the API.' });
-    return sendDone(request, reply);
-  });
-
-  for (const what of ['restart', 'update'] as const) {
-    app.post<ById>(`/tunnel_sessions/:id/${what}`, async (request) => {
+  for (const command of ['stop', 'restart', 'update'] as const) {
+    app.post<ById>(`/tunnel_sessions/:id/${command}`, async (request, reply) => {
       const { sessionId } = ownSession(callerOf(request).accountId, request.params.id);
-      throw new PorticoError(what === 'restart' ? 806 : 808, { id: sessionId });
+      const version = command === 'update' ? versionOf(request) : '';
+      const outcome = await changes.command({ sessionId, command, version }, { withinMs: COMMAND_MS });
+      if (outcome?.kind === 'accepted') return sendDone(request, reply);
+      if (outcome?.kind === 'refused') {
+        throw new PorticoError(COMMAND_REFUSED[command], { id: sessionId, reason: outcome.reason });
+      }
+      throw new PorticoError(810, { id: sessionId, command });
     });
   }
 
@@ -191,6 +195,16 @@ export function liveRoutes(app: FastifyInstance, context: ApiContext, live: Live
         addr: host === '' ? (addrs.find((row) => row.port === port) ?? null) : null,
       };
     });
+  }
+}
+
+/** One client sends the bare id as the body and calls it JSON. */
+function versionOf(request: FastifyRequest): string {
+  try {
+    return readBody(request, z.looseObject({ version: z.string().max(64).optional() })).version ?? '';
+  } catch (error) {
+    if (error instanceof PorticoError) return '';
+    throw error;
   }
 }
 
