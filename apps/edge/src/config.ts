@@ -111,6 +111,8 @@ export interface EdgeLimits {
   readonly usageReportMs: number;
   readonly leaseTtlS: number;
   readonly eventRing: number;
+  /** Records of exchanges that wait for the API; what has no room is dropped and counted. */
+  readonly captureQueueBytes: number;
 }
 
 export const defaultLimits: EdgeLimits = {
@@ -142,6 +144,7 @@ export const defaultLimits: EdgeLimits = {
   usageReportMs: 2_000,
   leaseTtlS: 10,
   eventRing: 10_000,
+  captureQueueBytes: 32 * 1024 * 1024,
 };
 
 export const EDGE_VERSION = '0.1.0';

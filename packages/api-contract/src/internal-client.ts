@@ -21,6 +21,7 @@ import {
   type EndpointFeedRequest,
   type EndpointFeedResponse,
   type EventsRequest,
+  type ExchangesRequest,
   endpointFeedResponse,
   type HelloRequest,
   type HelloResponse,
@@ -142,6 +143,10 @@ export class InternalClient {
 
   reportEvents(body: EventsRequest): Promise<BatchResponse> {
     return this.#call(internalPaths.events, body, batchResponse);
+  }
+
+  reportExchanges(body: ExchangesRequest): Promise<BatchResponse> {
+    return this.#call(internalPaths.exchanges, body, batchResponse);
   }
 
   reportOutcome(body: CommandOutcomeRequest): Promise<CommandOutcomeResponse> {

@@ -6,6 +6,7 @@
  * While the database is away every route that needs it answers 503 with `retry-after` (at most 2 seconds).
  */
 import { z } from 'zod';
+import { captureRule } from './capture.ts';
 
 const id = z.string().min(1).max(128);
 const isoTime = z.iso.datetime();
@@ -232,6 +233,8 @@ export const accountSettings = z.object({
   certificateAuthorities: z.array(z.object({ id, pem: z.string() })).default([]),
   /** Those of the named ones that there are. */
   secrets: z.array(secretName.extend({ value: z.string() })),
+  /** What may be kept of single exchanges; null: nothing. */
+  capture: captureRule.nullable(),
 });
 export type AccountSettings = z.infer<typeof accountSettings>;
 
@@ -354,6 +357,8 @@ export type LiveSession = z.infer<typeof liveSession>;
 /** An edge, as far as others have to know it. */
 export const liveNode = z.object({
   nodeId: id,
+  /** Where its listeners for visitors can be reached by the API. */
+  visitors: z.object({ host: z.string(), http: z.int(), https: z.int() }).optional(),
   /** Ports that stand in URLs of these schemes. */
   publicPorts: z.object({ http: z.int(), https: z.int() }).optional(),
 });
@@ -415,10 +420,12 @@ export const internalPaths = {
   accountSettings: '/internal/v1/accounts/settings',
   usage: '/internal/v1/usage',
   events: '/internal/v1/events',
+  exchanges: '/internal/v1/exchanges',
   commandOutcome: '/internal/v1/commands/outcome',
   issuing: '/internal/v1/pki/issuing',
   visitors: '/internal/v1/visitors',
   registry: '/internal/v1/registry',
 } as const;
 
+export * from './capture.ts';
 export { InternalApiError, InternalClient, type InternalClientOptions } from './internal-client.ts';

@@ -17,3 +17,4 @@ export {
 export { type IdPrefix, idTimeSeconds, isId, newId } from './id.ts';
 export { createLogger, type Logger, type LogLevel } from './logger.ts';
 export { type ReadyMessage, runProcess, startFailure } from './process-life.ts';
+export { readSignedText, type SigningKey, signText } from './signed-text.ts';

@@ -68,6 +68,7 @@ function settingsOf(row: AccountSettingsRow): Omit<AccountSettings, 'secrets'> {
     accountId: row.accountId,
     version: row.version,
     suspended: row.suspended,
+    capture: row.capture,
     ipPolicies: policies,
     restrictions: { agent: restrictionOf('agent'), endpoints: restrictionOf('endpoints') },
     certificateAuthorities: row.certificateAuthorities.map(({ id, caPem }) => ({ id, pem: caPem })),

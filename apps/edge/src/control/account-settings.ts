@@ -1,4 +1,9 @@
-import type { InternalClient, AccountSettings as Received, Restriction } from '@portico/api-contract/internal';
+import type {
+  CaptureRule,
+  InternalClient,
+  AccountSettings as Received,
+  Restriction,
+} from '@portico/api-contract/internal';
 import type { Logger } from '@portico/service';
 import { type IpPolicyCidrs, IpRules, type SecretName } from '@portico/traffic-policy';
 
@@ -44,6 +49,8 @@ export class AccountSettings {
   #asking: Promise<void> | null = null;
   /** Accounts with a restriction on visitors; nearly always none. */
   readonly #gates = new Map<string, AddressGate>();
+  /** Accounts that want notes of their exchanges. */
+  readonly #captures = new Map<string, CaptureRule>();
 
   constructor(options: {
     client: InternalClient;
@@ -125,6 +132,11 @@ export class AccountSettings {
     return gate === undefined || this.#passes(gate, accountId, 'endpoints', address) === 'allowed';
   }
 
+  /** What may be kept of its exchanges; null: nothing. */
+  captureRule(accountId: string): CaptureRule | null {
+    return this.#captures.size === 0 ? null : (this.#captures.get(accountId) ?? null);
+  }
+
   /** Whether an agent of the account may be connected from there. */
   judgeAgent(accountId: string, address: string): Judgement {
     const gate = this.#accounts.get(accountId)?.restrictions.agent ?? null;
@@ -199,12 +211,15 @@ export class AccountSettings {
     this.#accounts.set(accountId, { version, suspended, ipPolicies, restrictions, certificateAuthorities, secrets });
     if (restrictions.endpoints === null) this.#gates.delete(accountId);
     else this.#gates.set(accountId, restrictions.endpoints);
+    if (received.capture === null) this.#captures.delete(accountId);
+    else this.#captures.set(accountId, received.capture);
     this.#makeRoom();
     this.#onChanged(accountId);
   }
 
   #forget(accountId: string): void {
     this.#gates.delete(accountId);
+    this.#captures.delete(accountId);
     if (this.#accounts.delete(accountId)) this.#onChanged(accountId);
   }
 
@@ -214,6 +229,7 @@ export class AccountSettings {
       if (this.#wanted.has(accountId) || this.#isUsed(accountId)) continue;
       this.#accounts.delete(accountId);
       this.#gates.delete(accountId);
+      this.#captures.delete(accountId);
       return;
     }
   }

@@ -75,6 +75,7 @@ export class LiveState {
     version: string;
     connectAddress: string;
     publicPorts: { http: number; https: number };
+    visitors: { host: string; http: number; https: number };
     draining: boolean;
   }): void {
     this.#want(`nodes/${this.#nodeId}`, JSON.stringify({ nodeId: this.#nodeId, kind: 'edge', ...facts }), false);

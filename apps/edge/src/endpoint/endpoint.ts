@@ -96,6 +96,8 @@ export interface Member {
   readonly openStreams: number;
   /** 480, or 1,000 if the agent announced `open` (L19). */
   readonly streamCap: number;
+  /** Round trip to it as last measured; null before the first beat. */
+  readonly latencyMs?: number | null;
 }
 
 /** What the agent learns of the visitor. */

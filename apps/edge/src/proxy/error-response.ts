@@ -57,7 +57,7 @@ export class ErrorAnswers {
   answer(exchange: Exchange, error: PorticoError, circumstances: ErrorCircumstances = {}): void {
     const { log, edgeName = 'edge', baseDomain = '', showDetailsTo = 'everyone' } = this.#options;
     const status = circumstances.status ?? error.status;
-    const requestId = this.#newRequestId();
+    const requestId = exchange.notes?.id ?? this.#newRequestId();
     const level = error.entry.family === 'internal' ? 'info' : 'debug';
     log[level](
       { requestId, endpointId: circumstances.endpoint?.id, code: error.code, host: exchange.request.hostname },

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Fields, RequestHead, ResponseHead } from '@portico/http1';
+import type { ExchangeNotes } from '../capture/recorder.ts';
 import type { Arrival } from '../policy/traffic-contexts.ts';
 import type { VisitorStreams } from './visitor-streams.ts';
 
@@ -35,6 +36,8 @@ export interface Visitor {
 export interface Exchange {
   readonly request: RequestHead;
   readonly visitor: Visitor;
+  /** Where notes of it are taken; absent unless its account wants them. */
+  readonly notes?: ExchangeNotes | undefined;
   /** All of the request has come. */
   readonly requestEnded: boolean;
   /** An answer has begun: from here on a failure can only be shown by cutting it. */

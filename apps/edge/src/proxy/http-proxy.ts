@@ -42,6 +42,7 @@ export class HttpProxy implements PolicyHost {
   readonly #refusal: () => PorticoError | null;
   /** Answers that the edge gives for hosts without endpoint on the plain port, such as its root certificate. */
   readonly #ownAnswers: (exchange: Exchange) => boolean;
+  readonly #noted: (exchange: Exchange, endpoint: Endpoint) => Exchange;
 
   constructor({
     routes,
@@ -53,6 +54,7 @@ export class HttpProxy implements PolicyHost {
     mayCoalesce = () => false,
     refusal = () => null,
     ownAnswers = () => false,
+    noted = (exchange) => exchange,
   }: {
     routes: HttpRoutes;
     errors: ErrorAnswers;
@@ -64,6 +66,8 @@ export class HttpProxy implements PolicyHost {
     mayCoalesce?: (serverName: string, hostname: string) => boolean;
     refusal?: () => PorticoError | null;
     ownAnswers?: (exchange: Exchange) => boolean;
+    /** The exchange, or one around it that takes notes. */
+    noted?: (exchange: Exchange, endpoint: Endpoint) => Exchange;
   }) {
     this.routes = routes;
     this.errors = errors;
@@ -74,6 +78,7 @@ export class HttpProxy implements PolicyHost {
     this.#mayCoalesce = mayCoalesce;
     this.#refusal = refusal;
     this.#ownAnswers = ownAnswers;
+    this.#noted = noted;
   }
 
   serve(exchange: Exchange): void {
@@ -108,12 +113,13 @@ export class HttpProxy implements PolicyHost {
       this.errors.answer(exchange, new PorticoError(3200, { host: hostname, url: `${visitor.scheme}://${hostname}` }));
       return;
     }
+    const noted = this.#noted(exchange, endpoint);
     if (!this.#admits(endpoint.accountId, visitor.address)) {
       countError(endpoint.counters, 3205);
-      this.errors.answer(exchange, new PorticoError(3205, { address: visitor.address }));
+      this.errors.answer(noted, new PorticoError(3205, { address: visitor.address }));
       return;
     }
-    this.pass(exchange, endpoint, 0);
+    this.pass(noted, endpoint, 0);
   }
 
   pass(exchange: Exchange, endpoint: Endpoint, hops: number): void {
@@ -188,6 +194,12 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
         pool === NO_AGENT ? new PorticoError(6029, { url }) : new PorticoError(3200, { host: request.hostname, url }),
       );
       return;
+    }
+    const { notes } = this.#exchange;
+    if (notes !== undefined) {
+      notes.sentMs = performance.now();
+      notes.agent = member.agentName;
+      notes.tunnelMs = member.latencyMs ?? null;
     }
     const head = this.#prepared ?? this.#requestHead();
     const opened =

@@ -1,4 +1,5 @@
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { hkdfSync } from 'node:crypto';
+import { readSignedText, signText } from '@portico/service';
 
 /** A key that the API gives to every edge; the newest signs, all that are still listed verify. */
 export interface BindKey {
@@ -8,10 +9,7 @@ export interface BindKey {
   readonly createdAt: number;
 }
 
-/**
- * Signs the opaque texts that agents carry for us: `v1.<key id>.<base64url of JSON>.<base64url HMAC-SHA256>`.
- * The purpose is part of what is signed, so a cookie is never good as a bind token.
- */
+/** The keys that all edges and the API share, and the opaque texts that agents carry for us, signed with them. */
 export class KeyRing {
   #keys = new Map<string, BindKey>();
   #newest: BindKey | null = null;
@@ -63,30 +61,11 @@ export class KeyRing {
 
   sign(purpose: string, payload: object): string {
     if (this.#newest === null) throw new Error('no key to sign with yet');
-    const body = Buffer.from(JSON.stringify(payload)).toString('base64url');
-    const mac = macOf(this.#newest, purpose, body).toString('base64url');
-    return `v1.${this.#newest.id}.${body}.${mac}`;
+    return signText(this.#newest, purpose, payload);
   }
 
   /** The payload of a text that this ring's keys signed for this purpose, else null. */
   verify(purpose: string, text: string): unknown {
-    if (text.length > 4096) return null;
-    const [version, keyId, body, mac, ...rest] = text.split('.');
-    if (version !== 'v1' || keyId === undefined || body === undefined || mac === undefined || rest.length > 0)
-      return null;
-    const key = this.#keys.get(keyId);
-    if (key === undefined) return null;
-    const given = Buffer.from(mac, 'base64url');
-    const right = macOf(key, purpose, body);
-    if (given.length !== right.length || !timingSafeEqual(given, right)) return null;
-    try {
-      return JSON.parse(Buffer.from(body, 'base64url').toString('utf8'));
-    } catch {
-      return null;
-    }
+    return readSignedText((id) => this.#keys.get(id) ?? null, purpose, text);
   }
-}
-
-function macOf(key: BindKey, purpose: string, body: string): Buffer {
-  return createHmac('sha256', key.secret).update(`${purpose}\0${key.id}\0${body}`).digest();
 }

@@ -31,6 +31,10 @@ export class SessionMember implements Member {
     return this.#session.opener.cap;
   }
 
+  get latencyMs(): number | null {
+    return this.#session.mux.latencyMs;
+  }
+
   open(header: OpenHeader, first: Uint8Array[]): UpstreamStream {
     const { opener, agent } = this.#session;
     const { proxyProtocol } = this.#endpoint;

@@ -1,5 +1,5 @@
 import type { Queries } from '../database.ts';
-import type { IpRestrictionType, IpRuleAction } from '../generated/client.ts';
+import type { CaptureMode, IpRestrictionType, IpRuleAction } from '../generated/client.ts';
 
 /** What edges keep of an account beside its grants; `version` grows with each change of it. */
 export interface AccountSettingsRow {
@@ -10,6 +10,7 @@ export interface AccountSettingsRow {
     readonly id: string;
     readonly rules: readonly { readonly cidr: string; readonly action: IpRuleAction }[];
   }[];
+  readonly capture: { readonly mode: CaptureMode; readonly bodyBytes: number } | null;
   readonly restrictions: readonly {
     readonly type: IpRestrictionType;
     readonly enforced: boolean;
@@ -37,7 +38,13 @@ export async function accountSettings(db: Queries, ids: readonly string[]): Prom
   // The versions come first: what changes while the rest is read gets a higher one, and is fetched again.
   const rows = await db.account.findMany({
     where: { id: { in: [...ids] } },
-    select: { id: true, version: true, settingsRevision: true, suspendedAt: true },
+    select: {
+      id: true,
+      version: true,
+      settingsRevision: true,
+      suspendedAt: true,
+      captureSetting: { select: { mode: true, bodyBytes: true } },
+    },
   });
   const policies = await db.ipPolicy.findMany({
     where: { accountId: { in: [...ids] } },
@@ -51,10 +58,11 @@ export async function accountSettings(db: Queries, ids: readonly string[]): Prom
     where: { accountId: { in: [...ids] } },
     select: { id: true, accountId: true, caPem: true },
   });
-  return rows.map(({ id, version, settingsRevision, suspendedAt }) => ({
+  return rows.map(({ id, version, settingsRevision, suspendedAt, captureSetting }) => ({
     accountId: id,
     version: version + settingsRevision,
     suspended: suspendedAt !== null,
+    capture: captureSetting,
     ipPolicies: policies.filter(({ accountId }) => accountId === id),
     restrictions: restrictions
       .filter(({ accountId }) => accountId === id)

@@ -41,7 +41,7 @@ export function auditEventsAfter(
   { from, to, afterId, limit }: { from: Date; to: Date; afterId: string | null; limit: number },
 ): Promise<AuditEventRow[]> {
   return db.auditEvent.findMany({
-    where: { accountId, at: { gte: from, lt: to }, ...(afterId === null ? {} : { id: { gt: afterId } }) },
+    where: { accountId, at: { gte: from, lte: to }, ...(afterId === null ? {} : { id: { gt: afterId } }) },
     orderBy: { id: 'asc' },
     take: limit,
   });

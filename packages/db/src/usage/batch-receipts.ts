@@ -3,7 +3,7 @@ import type { Queries } from '../database.ts';
 /** True once for each (node, epoch, kind, seq): call it in the transaction that counts the batch. */
 export async function receiveBatch(
   db: Queries,
-  batch: { nodeId: string; epoch: string; kind: 'usage' | 'events'; seq: number },
+  batch: { nodeId: string; epoch: string; kind: 'usage' | 'events' | 'exchanges'; seq: number },
 ): Promise<boolean> {
   const inserted = await db.$executeRaw`
     INSERT INTO batch_receipt (node_id, epoch, kind, seq)

@@ -1,0 +1,207 @@
+import type { CapturedExchange, CapturedSide, CaptureRule, ExchangeEnd } from '@portico/api-contract/internal';
+import { getField } from '@portico/http-rules';
+import type { Fields, RequestHead, ResponseHead } from '@portico/http1';
+import type { Exchange, ExchangeHandler, TakenOver, Visitor } from '../proxy/exchange.ts';
+import { BodyStart } from './body-start.ts';
+import type { ExchangeNotes } from './recorder.ts';
+
+/** What is known of it from the start. `at` in milliseconds since 1970. */
+export interface RecordFacts {
+  readonly id: string;
+  readonly accountId: string;
+  readonly endpointId: string;
+  readonly url: string;
+  readonly at: number;
+  readonly region: string;
+  readonly replayOf: string | null;
+}
+
+/**
+ * An exchange that takes notes of itself: all that passes is passed on at once and unchanged, and when it is over the
+ * notes are handed on, once. It lies directly around the visitor's exchange, so it sees what the visitor sent and got,
+ * whatever a policy did in between.
+ */
+export class RecordedExchange implements Exchange, ExchangeHandler {
+  readonly notes: ExchangeNotes;
+  readonly #under: Exchange;
+  readonly #rule: CaptureRule;
+  readonly #facts: RecordFacts;
+  readonly #nowMs: () => number;
+  readonly #onOver: (record: CapturedExchange) => void;
+  readonly #startedMs: number;
+  readonly #requestBody: BodyStart;
+  readonly #responseBody: BodyStart;
+  #handler: ExchangeHandler | null = null;
+  #requestTrailers: Fields = [];
+  #responseTrailers: Fields = [];
+  #answer: { readonly status: number; readonly fields: Fields; readonly atMs: number } | null = null;
+  #isOver = false;
+
+  constructor(options: {
+    exchange: Exchange;
+    rule: CaptureRule;
+    facts: RecordFacts;
+    nowMs: () => number;
+    onOver: (record: CapturedExchange) => void;
+  }) {
+    const { exchange, rule, facts, nowMs, onOver } = options;
+    this.#under = exchange;
+    this.#rule = rule;
+    this.#facts = facts;
+    this.#nowMs = nowMs;
+    this.#onOver = onOver;
+    this.#startedMs = nowMs();
+    const kept = rule.mode === 'full' ? rule.bodyBytes : 0;
+    this.#requestBody = new BodyStart(kept);
+    this.#responseBody = new BodyStart(kept);
+    this.notes = { id: facts.id, sentMs: null, agent: null, tunnelMs: null, policy: null };
+  }
+
+  get request(): RequestHead {
+    return this.#under.request;
+  }
+
+  get visitor(): Visitor {
+    return this.#under.visitor;
+  }
+
+  get requestEnded(): boolean {
+    return this.#under.requestEnded;
+  }
+
+  get answered(): boolean {
+    return this.#under.answered;
+  }
+
+  receive(handler: ExchangeHandler): void {
+    this.#handler = handler;
+    this.#under.receive(this);
+  }
+
+  pause(): void {
+    this.#under.pause();
+  }
+
+  resume(): void {
+    this.#under.resume();
+  }
+
+  interim(response: ResponseHead): void {
+    this.#under.interim(response);
+  }
+
+  head(response: ResponseHead, own: Fields = []): void {
+    this.#noteAnswer(response, own);
+    this.#under.head(response, own);
+  }
+
+  write(chunk: Uint8Array): boolean {
+    this.#responseBody.add(chunk);
+    return this.#under.write(chunk);
+  }
+
+  end(trailers: Fields): void {
+    this.#responseTrailers = trailers;
+    this.#under.end(trailers);
+    this.#over('complete');
+  }
+
+  cut(): void {
+    this.#under.cut();
+    this.#over('cut');
+  }
+
+  /** The edge's own answers are worth a note more than any other. */
+  ownAnswer(): Exchange {
+    return this;
+  }
+
+  takeOver(response: ResponseHead): TakenOver | null {
+    const taken = this.#under.takeOver(response);
+    if (taken === null) return null;
+    this.#noteAnswer(response, []);
+    this.#over('upgraded');
+    return taken;
+  }
+
+  onBody(chunk: Buffer): void {
+    this.#requestBody.add(chunk);
+    this.#handler?.onBody(chunk);
+  }
+
+  onBodyEnd(trailers: Fields): void {
+    this.#requestTrailers = trailers;
+    this.#handler?.onBodyEnd(trailers);
+  }
+
+  onVisitorWritable(): void {
+    this.#handler?.onVisitorWritable();
+  }
+
+  onGone(): void {
+    this.#handler?.onGone();
+    this.#over('gone');
+  }
+
+  sweep(nowMs: number): void {
+    this.#handler?.sweep(nowMs);
+  }
+
+  #noteAnswer({ status, fields }: ResponseHead, own: Fields): void {
+    this.#answer = { status, fields: own.length === 0 ? fields : [...fields, ...own], atMs: this.#nowMs() };
+  }
+
+  #over(end: ExchangeEnd): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const nowMs = this.#nowMs();
+    const { request, visitor } = this.#under;
+    const answer = this.#answer;
+    const { sentMs, agent, tunnelMs, policy } = this.notes;
+    const { at, ...facts } = this.#facts;
+    const isFull = this.#rule.mode === 'full';
+    this.#onOver({
+      ...facts,
+      at: new Date(at).toISOString(),
+      clientIp: visitor.address,
+      httpVersion: visitor.http2 ? '2' : request.minor === 0 ? '1.0' : '1.1',
+      method: request.method.slice(0, 64),
+      host: request.hostname.slice(0, 1_024),
+      target: request.target.slice(0, 16_384),
+      status: answer?.status ?? null,
+      errorCode: errorCodeOf(answer?.fields ?? []),
+      end,
+      timing: {
+        policyMs: policy === null ? null : rounded((sentMs ?? answer?.atMs ?? nowMs) - this.#startedMs),
+        tunnelMs: tunnelMs === null ? null : rounded(tunnelMs),
+        waitMs: sentMs === null || answer === null ? null : rounded(answer.atMs - sentMs),
+        totalMs: rounded(nowMs - this.#startedMs),
+      },
+      requestBytes: this.#requestBody.total,
+      responseBytes: this.#responseBody.total,
+      agent,
+      policy: policy === null ? null : { ...policy, logs: policy.logs.slice(0, 20) },
+      request: isFull ? sideOf(request.fields, this.#requestTrailers, this.#requestBody) : null,
+      response: isFull && answer !== null ? sideOf(answer.fields, this.#responseTrailers, this.#responseBody) : null,
+    });
+  }
+}
+
+function sideOf(fields: Fields, trailers: Fields, body: BodyStart): CapturedSide {
+  return {
+    fields: [...fields],
+    trailers: [...trailers],
+    body: body.bytes().toString('base64'),
+    truncated: body.isCut,
+  };
+}
+
+function errorCodeOf(fields: Fields): number | null {
+  const code = getField(fields, 'ngrok-error-code')?.match(/^ERR_NGROK_(\d{1,5})$/)?.[1];
+  return code === undefined ? null : Number(code);
+}
+
+/** Microseconds are enough. */
+function rounded(ms: number): number {
+  return Math.max(0, Math.round(ms * 1_000) / 1_000);
+}

@@ -1,0 +1,81 @@
+import { type CaptureRule, replayClaim, replayField, replayPurpose } from '@portico/api-contract/internal';
+import { getField } from '@portico/http-rules';
+import { newId } from '@portico/service';
+import type { Endpoint } from '../endpoint/endpoint.ts';
+import type { Exchange } from '../proxy/exchange.ts';
+import type { KeyRing } from '../session/key-ring.ts';
+import type { CaptureReporter } from './capture-reporter.ts';
+import { RecordedExchange } from './recorded-exchange.ts';
+
+/**
+ * Takes notes of exchanges for those accounts that asked for it (design §3). For all others it costs one lookup in a map
+ * that is nearly always empty.
+ */
+export class Recorder {
+  readonly #ruleOf: (accountId: string) => CaptureRule | null;
+  readonly #reporter: CaptureReporter;
+  readonly #keys: KeyRing;
+  readonly #region: string;
+  readonly #now: () => number;
+  readonly #nowMs: () => number;
+
+  constructor(options: {
+    ruleOf: (accountId: string) => CaptureRule | null;
+    reporter: CaptureReporter;
+    keys: KeyRing;
+    region: string;
+    /** The time of day, for people; durations are measured with `nowMs`. */
+    now: () => number;
+    nowMs: () => number;
+  }) {
+    this.#ruleOf = options.ruleOf;
+    this.#reporter = options.reporter;
+    this.#keys = options.keys;
+    this.#region = options.region;
+    this.#now = options.now;
+    this.#nowMs = options.nowMs;
+  }
+
+  /** The exchange itself, or one around it that takes notes until it is over. */
+  begin(exchange: Exchange, endpoint: Endpoint): Exchange {
+    const rule = this.#ruleOf(endpoint.accountId);
+    if (rule === null) return exchange;
+    const at = this.#now();
+    const replay = this.#replayOf(exchange, at);
+    return new RecordedExchange({
+      exchange,
+      rule,
+      facts: {
+        id: replay?.id ?? newId('req', at),
+        accountId: endpoint.accountId,
+        endpointId: endpoint.id,
+        url: endpoint.url,
+        at,
+        region: this.#region,
+        replayOf: replay?.of ?? null,
+      },
+      nowMs: this.#nowMs,
+      onOver: (record) => this.#reporter.report(record),
+    });
+  }
+
+  /** A repeated request says so in a field that only the API can sign, and only for this host and a short time. */
+  #replayOf({ request }: Exchange, now: number): { id: string; of: string } | null {
+    const text = getField(request.fields, replayField);
+    if (text === undefined || text === null) return null;
+    const claim = replayClaim.safeParse(this.#keys.verify(replayPurpose, text));
+    if (!claim.success || claim.data.host !== request.hostname || claim.data.until < now) return null;
+    return { id: claim.data.id, of: claim.data.of };
+  }
+}
+
+/** What the parts on the way note down of one exchange, where somebody wants to know. */
+export interface ExchangeNotes {
+  readonly id: string;
+  /** When it was sent towards an agent, monotonic; null before. */
+  sentMs: number | null;
+  agent: string | null;
+  /** Round trip to that agent. */
+  tunnelMs: number | null;
+  policy: { readonly logs: readonly unknown[]; request: string | null; response: string | null } | null;
+}

@@ -1,0 +1,104 @@
+import { z } from 'zod';
+
+/**
+ * What edges tell of single exchanges, for accounts that asked for it: bounded, dropped rather than waited for.
+ * Fields are flat, name and value in turn, latin1, as they came.
+ */
+const fields = z.array(z.string().max(65_536)).max(1_000);
+const ms = z.number().min(0);
+const id = z.string().min(1).max(64);
+
+/** One side of an exchange: its fields, and the first bytes of its body. */
+export const capturedSide = z.object({
+  fields,
+  trailers: fields,
+  /** The beginning of the body, as it travelled (with its content encoding). */
+  body: z.base64().max(262_144),
+  /** There was more. */
+  truncated: z.boolean(),
+});
+export type CapturedSide = z.infer<typeof capturedSide>;
+
+/**
+ * How it ended: all was sent · the answer broke off · the visitor left before the end · the connection became another
+ * protocol's.
+ */
+export const exchangeEnd = z.enum(['complete', 'cut', 'gone', 'upgraded']);
+export type ExchangeEnd = z.infer<typeof exchangeEnd>;
+
+/** From the request's head on, in milliseconds; null where it did not get so far. */
+export const exchangeTiming = z.object({
+  /** Until the policy let it pass (or answered). */
+  policyMs: ms.nullable(),
+  /** Round trip to the agent, as last measured. */
+  tunnelMs: ms.nullable(),
+  /** Between its start towards the agent and the head of the answer. */
+  waitMs: ms.nullable(),
+  totalMs: ms,
+});
+export type ExchangeTiming = z.infer<typeof exchangeTiming>;
+
+/** What the policy did: how its phases ended, and what it logged. */
+export const exchangePolicy = z.object({
+  request: z.string().max(32).nullable(),
+  response: z.string().max(32).nullable(),
+  /** JSON. */
+  logs: z.array(z.unknown()).max(20),
+});
+export type ExchangePolicy = z.infer<typeof exchangePolicy>;
+
+export const capturedExchange = z.object({
+  /** `req_…`: the id that error pages show. */
+  id,
+  accountId: id,
+  endpointId: id,
+  url: z.string().max(1_024),
+  at: z.iso.datetime(),
+  clientIp: z.string().max(64),
+  httpVersion: z.enum(['1.0', '1.1', '2']),
+  method: z.string().max(64),
+  host: z.string().max(1_024),
+  target: z.string().max(16_384),
+  /** Null: it got no answer. */
+  status: z.int().nullable(),
+  /** Of the catalogue, when the edge itself answered. */
+  errorCode: z.int().nullable(),
+  end: exchangeEnd,
+  timing: exchangeTiming,
+  requestBytes: z.int().min(0),
+  responseBytes: z.int().min(0),
+  agent: z.string().max(256).nullable(),
+  region: z.string().max(64),
+  policy: exchangePolicy.nullable(),
+  /** The exchange that it repeats. */
+  replayOf: id.nullable(),
+  /** Null unless the account keeps contents too. */
+  request: capturedSide.nullable(),
+  response: capturedSide.nullable(),
+});
+export type CapturedExchange = z.infer<typeof capturedExchange>;
+
+export const exchangesRequest = z.object({
+  nodeId: id,
+  epoch: id,
+  /** Counted apart from the other reports. */
+  seq: z.int().min(0),
+  exchanges: z.array(capturedExchange).max(500),
+  /** Since the last report: what had no room. */
+  dropped: z.int().min(0),
+});
+export type ExchangesRequest = z.infer<typeof exchangesRequest>;
+
+/** What an account lets edges keep of its traffic. */
+export const captureRule = z.object({
+  /** `metadata`: the line of the request and the figures; `full`: fields and the beginning of bodies too. */
+  mode: z.enum(['metadata', 'full']),
+  bodyBytes: z.int().min(0).max(65_536),
+});
+export type CaptureRule = z.infer<typeof captureRule>;
+
+/** Purpose and field by which a repeated request says what it repeats; signed with the keys that API and edges share. */
+export const replayPurpose = 'replay';
+export const replayField = 'portico-replay';
+export const replayClaim = z.object({ id, of: id, host: z.string(), until: z.number() });
+export type ReplayClaim = z.infer<typeof replayClaim>;
