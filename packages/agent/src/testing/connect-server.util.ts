@@ -157,6 +157,8 @@ function goodBehaviour(): ServerBehaviour {
     urlOf: (bind) => {
       const { URL: url, Subdomain: sub } = bind.rawOpts;
       if (bind.proto === 'tcp') return typeof url === 'string' && url !== '' ? url : 'tcp://localhost:20001';
+      const named = typeof url === 'string' ? url.replace(/^\w+:\/\//, '') : '';
+      if (named !== '') return `${bind.proto}://${named}`;
       const host =
         typeof sub === 'string' && sub !== ''
           ? `${sub}.portico.test`
