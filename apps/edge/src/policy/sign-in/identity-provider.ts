@@ -27,8 +27,8 @@ export interface Tokens {
   readonly accessToken: string;
   readonly refreshToken: string;
   readonly idToken: string;
-  /** Seconds since 1970; 0: not said. */
-  readonly accessExpiresAt: number;
+  /** Milliseconds since 1970; 0: not said. */
+  readonly accessExpiresMs: number;
 }
 
 const USER_BYTES_MAX = 262_144;
@@ -168,7 +168,7 @@ export class IdentityProvider {
     nowMs: number,
   ): Promise<{ readonly tokens: Tokens; readonly identity: Identity }> {
     let current = tokens;
-    const expired = tokens.accessExpiresAt > 0 && tokens.accessExpiresAt * 1_000 <= nowMs + 10_000;
+    const expired = tokens.accessExpiresMs > 0 && tokens.accessExpiresMs <= nowMs + 10_000;
     if (expired) {
       if (tokens.refreshToken === '') throw this.#ended();
       const response = await this.#guarded(() => oidc.refreshTokenGrant(this.#config, tokens.refreshToken), true);
@@ -344,7 +344,7 @@ function tokensOf(response: oidc.TokenEndpointResponse & oidc.TokenEndpointRespo
     accessToken: response.access_token,
     refreshToken: response.refresh_token ?? '',
     idToken: response.id_token ?? '',
-    accessExpiresAt: expiresIn === undefined ? 0 : Math.floor(nowMs / 1_000) + expiresIn,
+    accessExpiresMs: expiresIn === undefined ? 0 : nowMs + expiresIn * 1_000,
   };
 }
 

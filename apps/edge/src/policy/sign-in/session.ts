@@ -1,4 +1,4 @@
-/** A person who signed in, as the cookie of their browser holds it. Times are seconds since 1970. */
+/** A person who signed in, as the cookie of their browser holds it. Times are milliseconds since 1970. */
 export interface Session {
   readonly v: 1;
   /** Which application at which provider it is of: a policy with another one does not accept it. */
@@ -11,11 +11,11 @@ export interface Session {
   readonly refreshToken: string;
   readonly idToken: string;
   /** When the access token expires; 0: not said. */
-  readonly accessExpiresAt: number;
-  readonly signedInAt: number;
-  readonly seenAt: number;
+  readonly accessExpiresMs: number;
+  readonly signedInMs: number;
+  readonly seenMs: number;
   /** When the provider was last asked about this person. */
-  readonly checkedAt: number;
+  readonly checkedMs: number;
 }
 
 export interface SessionRules {
@@ -29,18 +29,18 @@ export const DEFAULT_SESSION_RULES: SessionRules = { maxMs: 14 * 86_400_000, idl
 export type SessionState = 'good' | 'timed-out' | 'max-duration-reached';
 
 export function stateOf(session: Session, { maxMs, idleMs }: SessionRules, nowMs: number): SessionState {
-  if (nowMs >= session.signedInAt * 1_000 + maxMs) return 'max-duration-reached';
-  return nowMs >= session.seenAt * 1_000 + idleMs ? 'timed-out' : 'good';
+  if (nowMs >= session.signedInMs + maxMs) return 'max-duration-reached';
+  return nowMs >= session.seenMs + idleMs ? 'timed-out' : 'good';
 }
 
 /** When it ends if nothing happens. */
 export function endsAtMs(session: Session, { maxMs, idleMs }: SessionRules): number {
-  return Math.min(session.signedInAt * 1_000 + maxMs, session.seenAt * 1_000 + idleMs);
+  return Math.min(session.signedInMs + maxMs, session.seenMs + idleMs);
 }
 
 /** Whether the cookie is to be written anew: not for every request, or a page would set it a hundred times. */
 export function wantsTouch(session: Session, { idleMs }: SessionRules, nowMs: number): boolean {
-  return nowMs - session.seenAt * 1_000 >= Math.min(idleMs / 10, 60_000);
+  return nowMs - session.seenMs >= Math.min(idleMs / 10, 60_000);
 }
 
 /** What came out of a cookie, checked once more: an older edge may have written it. */
@@ -66,9 +66,9 @@ export function parseSession(value: unknown): Session | null {
     accessToken: text('accessToken'),
     refreshToken: text('refreshToken'),
     idToken: text('idToken'),
-    accessExpiresAt: number('accessExpiresAt'),
-    signedInAt: number('signedInAt'),
-    seenAt: number('seenAt'),
-    checkedAt: number('checkedAt'),
+    accessExpiresMs: number('accessExpiresMs'),
+    signedInMs: number('signedInMs'),
+    seenMs: number('seenMs'),
+    checkedMs: number('checkedMs'),
   };
 }

@@ -176,7 +176,7 @@ export class SignIn {
     if (session !== null && state === 'good') {
       try {
         const current = await this.#checked(visit, session);
-        const touched = { ...current, seenAt: seconds(nowMs) };
+        const touched = { ...current, seenMs: nowMs };
         if (current !== session || wantsTouch(session, rules, nowMs)) {
           for (const value of await this.#cookies(visit, touched)) tools.addResponseField('set-cookie', value);
         }
@@ -206,22 +206,26 @@ export class SignIn {
   /** The session, after asking the provider again where the policy wants that from time to time. */
   async #checked(visit: Visit, session: Session): Promise<Session> {
     const everyMs = visit.config.userinfoRefreshMs;
-    const checkedMs = session.checkedAt * 1_000;
-    if (everyMs === null || visit.nowMs - checkedMs < everyMs) return session;
-    const key = `${visit.app} ${session.id} ${session.checkedAt}`;
-    let check = this.#checks.get(key);
-    if (check === undefined) {
-      check = this.#check(visit, session);
-      this.#checks.set(key, check);
-      check.catch(() => this.#checks.delete(key));
+    if (everyMs === null) return session;
+    let current = session;
+    // A browser that has not taken its newer cookie yet comes with the old one: what was found since counts.
+    while (visit.nowMs - current.checkedMs >= everyMs) {
+      const key = `${visit.app} ${current.id} ${current.checkedMs}`;
+      let check = this.#checks.get(key);
+      if (check === undefined) {
+        check = this.#check(visit, current);
+        this.#checks.set(key, check);
+        check.catch(() => this.#checks.delete(key));
+      }
+      try {
+        current = await check;
+      } catch (error) {
+        const isAway = error instanceof PorticoError && error.code === 3160;
+        if (isAway && visit.nowMs - current.checkedMs < everyMs * CHECK_GRACE) return current;
+        throw error;
+      }
     }
-    try {
-      return await check;
-    } catch (error) {
-      const isAway = error instanceof PorticoError && error.code === 3160;
-      if (isAway && visit.nowMs - checkedMs < everyMs * CHECK_GRACE) return session;
-      throw error;
-    }
+    return current;
   }
 
   async #check(visit: Visit, session: Session): Promise<Session> {
@@ -232,7 +236,7 @@ export class SignIn {
       ...tokens,
       email: identity.email,
       name: identity.name,
-      checkedAt: seconds(visit.nowMs),
+      checkedMs: visit.nowMs,
     };
   }
 
@@ -244,7 +248,7 @@ export class SignIn {
       const start = provider.newStart();
       const sealed = await this.#parts.box.seal(
         contextOf(visit, 'sign-in'),
-        { v: 1, app: visit.app, ...start, returnPath, at: seconds(nowMs) },
+        { v: 1, app: visit.app, ...start, returnPath, atMs: nowMs },
         tools.signal,
       );
       const location = await provider.authorizationUrl(start, {
@@ -279,7 +283,7 @@ export class SignIn {
       return this.#refused(visit, new PorticoError(3300, { provider }));
     }
     const clear = nonceCookie(jar, state, '', 0);
-    if (nowMs - start.at * 1_000 > SIGN_IN_MINUTES * 60_000) {
+    if (nowMs - start.atMs > SIGN_IN_MINUTES * 60_000) {
       return this.#refused(visit, new PorticoError(3119, { provider, minutes: SIGN_IN_MINUTES }), [clear]);
     }
     try {
@@ -291,9 +295,9 @@ export class SignIn {
         id: randomBytes(16).toString('base64url'),
         ...identity,
         ...tokens,
-        signedInAt: seconds(nowMs),
-        seenAt: seconds(nowMs),
-        checkedAt: seconds(nowMs),
+        signedInMs: nowMs,
+        seenMs: nowMs,
+        checkedMs: nowMs,
       };
       return answer(302, safeReturnPath(start.returnPath), [clear, ...(await this.#cookies(visit, session))]);
     } catch (error) {
@@ -435,23 +439,23 @@ interface Start {
   readonly nonce: string;
   readonly verifier: string;
   readonly returnPath: string;
-  readonly at: number;
+  readonly atMs: number;
 }
 
 function parseStart(value: unknown): Start | null {
   if (typeof value !== 'object' || value === null) return null;
   const read = (name: string): unknown => Object.getOwnPropertyDescriptor(value, name)?.value;
-  const [app, state, nonce, verifier, returnPath, at] = [
+  const [app, state, nonce, verifier, returnPath, atMs] = [
     read('app'),
     read('state'),
     read('nonce'),
     read('verifier'),
     read('returnPath'),
-    read('at'),
+    read('atMs'),
   ];
   if (typeof app !== 'string' || typeof state !== 'string' || typeof nonce !== 'string') return null;
-  if (typeof verifier !== 'string' || typeof returnPath !== 'string' || typeof at !== 'number') return null;
-  return { app, state, nonce, verifier, returnPath, at };
+  if (typeof verifier !== 'string' || typeof returnPath !== 'string' || typeof atMs !== 'number') return null;
+  return { app, state, nonce, verifier, returnPath, atMs };
 }
 
 /** A page load, which may be sent elsewhere; scripts, forms and WebSockets get 401 and can act on it. */
@@ -479,10 +483,6 @@ function fieldOf({ fields }: RequestContext, lowerName: string): string | null {
     if ((fields[index] ?? '').toLowerCase() === lowerName) return fields[index + 1] ?? '';
   }
   return null;
-}
-
-function seconds(ms: number): number {
-  return Math.floor(ms / 1_000);
 }
 
 /** The same person at the same provider always has the same id in one account, and another one in every other. */

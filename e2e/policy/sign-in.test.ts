@@ -1,0 +1,321 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Agent } from '@portico/agent';
+import { type DevEnv, startDevEnv } from '@portico/dev-env';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocketServer } from 'ws';
+import { launchBrowser } from '../support/browser.ts';
+import { type RunningProvider, signInAtProvider, startIdentityProvider } from '../support/identity-provider.ts';
+import { httpUpstream, type Upstream } from '../support/upstream.ts';
+import { visit } from '../support/visit.ts';
+
+/** A real browser, a real provider, and an app that knows nothing of either. */
+describe('sign-in by policy', () => {
+  let env: DevEnv;
+  let agent: Agent;
+  let provider: RunningProvider;
+  let browser: Browser;
+  let app: Upstream;
+  let folder: string;
+  /** What the app got: its request line and cookies. */
+  let received: { url: string; cookie: string; user: string }[] = [];
+  const contexts: BrowserContext[] = [];
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'portico-sign-in-'));
+    provider = await startIdentityProvider();
+    const { issuer, clientId, clientSecret } = provider;
+    const file = join(folder, 'providers.json');
+    writeFileSync(
+      file,
+      JSON.stringify({
+        gitlab: {
+          client_id: clientId,
+          client_secret: clientSecret,
+          authorization_url: `${issuer}/auth`,
+          token_url: `${issuer}/token`,
+          user_url: `${issuer}/me`,
+        },
+      }),
+    );
+    env = await startDevEnv({
+      settings: { PORTICO_OUTGOING_ALLOW: '127.0.0.1', PORTICO_OAUTH_PROVIDERS_FILE: file },
+    });
+    agent = env.agent({ backoff: { firstMs: 50, capMs: 500 } });
+    const hosts = ['oidc', 'oauth', 'idle', 'checked', 'deny'];
+    await provider.allowRedirects(hosts.map((name) => `${addressOf(name)}/ngrok/oauth2/callback`));
+    const upstream = await httpUpstream((request, response) => {
+      const { cookie = '', 'x-user': user = '' } = request.headers;
+      received.push({ url: request.url ?? '', cookie, user: String(user) });
+      response.writeHead(200, { 'content-type': 'text/html', 'set-cookie': 'app=mine; Path=/' });
+      response.end(`<!doctype html><title>app</title><h1>app of ${user}</h1>`);
+    });
+    const sockets = new WebSocketServer({ server: upstream.server });
+    sockets.on('connection', (socket, request) => socket.send(`cookie: ${request.headers.cookie ?? 'none'}`));
+    app = upstream;
+    browser = await launchBrowser();
+  });
+
+  afterEach(async () => {
+    for (const context of contexts.splice(0)) await context.close();
+    received = [];
+    provider.acceptsTokens = true;
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await env?.close();
+    await app?.close();
+    await provider?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  function addressOf(name: string): string {
+    return `https://with-${name}.portico.localhost:${env.https.port}`;
+  }
+
+  const open = new Set<string>();
+
+  /** An endpoint with one sign-in action, which tells the app who it is. */
+  async function serve(name: string, type: 'oauth' | 'openid-connect', config: object = {}): Promise<string> {
+    const { issuer, clientId, clientSecret } = provider;
+    const result = type === 'oauth' ? 'oauth' : 'oidc';
+    const identity = `actions.ngrok.${result}.identity`;
+    const common = { client_id: clientId, client_secret: clientSecret };
+    const own = type === 'oauth' ? { provider: 'gitlab' } : { issuer_url: issuer, ...common };
+    const policy = {
+      on_http_request: [
+        { actions: [{ type, config: { ...own, ...config } }] },
+        {
+          expressions: [`${identity}.email.startsWith('mallory')`],
+          actions: [{ type: 'deny' }],
+        },
+        {
+          actions: [
+            {
+              type: 'add-headers',
+              config: {
+                headers: { 'x-user': `\${${identity}.email} \${${identity}.name} \${${identity}.provider_user_id}` },
+              },
+            },
+          ],
+        },
+      ],
+    };
+    if (!open.has(name)) {
+      await agent.forward({
+        proto: 'http',
+        name,
+        url: `https://with-${name}.portico.localhost`,
+        upstream: String(app.port),
+        trafficPolicy: JSON.stringify(policy),
+      });
+      open.add(name);
+    }
+    return addressOf(name);
+  }
+
+  async function newPage(): Promise<Page> {
+    const context = await browser.newContext({ ignoreHTTPSErrors: true });
+    contexts.push(context);
+    return context.newPage();
+  }
+
+  const sessionCookies = async (page: Page): Promise<string[]> =>
+    (await page.context().cookies()).map(({ name }) => name).filter((name) => name.includes('portico'));
+
+  it.each([
+    ['oidc', 'openid-connect'],
+    ['oauth', 'oauth'],
+  ] as const)('takes a person to the provider and back to the page they wanted (%s)', async (name, type) => {
+    const url = await serve(name, type);
+    const page = await newPage();
+    await page.goto(`${url}/wanted?page=2`);
+    expect(page.url()).toContain(provider.issuer);
+    expect(received).toEqual([]);
+    await signInAtProvider(page, 'alice');
+    expect(page.url()).toBe(`${url}/wanted?page=2`);
+    expect(await page.textContent('h1')).toBe('app of alice@people.example alice the tester alice');
+    await page.goto(`${url}/again`);
+    expect(received.filter((each) => !each.url.includes('favicon'))).toEqual([
+      { url: '/wanted?page=2', cookie: '', user: 'alice@people.example alice the tester alice' },
+      { url: '/again', cookie: 'app=mine', user: 'alice@people.example alice the tester alice' },
+    ]);
+    expect(await sessionCookies(page)).toEqual(['__Host-portico.session']);
+    const [cookie] = (await page.context().cookies()).filter(({ name: each }) => each === '__Host-portico.session');
+    expect(cookie).toMatchObject({ httpOnly: true, secure: true, sameSite: 'Lax', path: '/' });
+    expect(cookie?.value).not.toContain('alice');
+  });
+
+  it('keeps the session over a restart of the edge, and for scripts and WebSockets of the page', async () => {
+    const url = await serve('oidc', 'openid-connect');
+    const page = await newPage();
+    await page.goto(url);
+    await signInAtProvider(page, 'alice');
+    const back = new Promise<void>((resolve) => {
+      agent.on('online', (endpoint, isAgain) => {
+        if (isAgain && endpoint.url.includes('with-oidc')) resolve();
+      });
+    });
+    await env.restartEdge();
+    await back;
+    await page.goto(`${url}/after`);
+    expect(await page.textContent('h1')).toContain('app of alice@people.example');
+    const answers = await page.evaluate(
+      async (socketUrl) => {
+        const signed = await fetch('/data', { method: 'POST' });
+        const anonymous = await fetch('/data', { credentials: 'omit' });
+        const message = await new Promise((resolve, reject) => {
+          const socket = new WebSocket(socketUrl);
+          socket.onmessage = ({ data }) => resolve(data);
+          socket.onerror = () => reject(new Error('no WebSocket'));
+        });
+        return [signed.status, anonymous.status, message];
+      },
+      `${url.replace('https', 'wss')}/socket`,
+    );
+    expect(answers).toEqual([200, 401, 'cookie: app=mine']);
+  });
+
+  it('sends nobody to the provider who is not loading a page', async () => {
+    const url = await serve('oidc', 'openid-connect');
+    const statuses = async (options: Parameters<typeof visit>[2]): Promise<number> =>
+      (await visit(env, `${url}/`, options)).status;
+    expect(await statuses({})).toBe(302);
+    expect(await statuses({ method: 'POST' })).toBe(401);
+    expect(await statuses({ headers: { 'sec-fetch-mode': 'cors' } })).toBe(401);
+    expect(await statuses({ headers: { accept: 'application/json' } })).toBe(401);
+    expect(
+      await statuses({ method: 'OPTIONS', headers: { origin: 'https://x', 'access-control-request-method': 'PUT' } }),
+    ).toBe(401);
+    const refused = await visit(env, `${url}/`, { method: 'POST' });
+    expect(String(refused.body)).toContain('ERR_NGROK_3150');
+    const upgrade = {
+      connection: 'upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    };
+    expect(await statuses({ headers: upgrade })).toBe(401);
+    expect(received).toEqual([]);
+  });
+
+  it('turns away whom a later rule does not want', async () => {
+    const url = await serve('deny', 'openid-connect');
+    const page = await newPage();
+    await page.goto(url);
+    const answer = page.waitForResponse((response) => response.url() === `${url}/`);
+    // A browser shows a page of its own for an answer without body.
+    await signInAtProvider(page, 'mallory').catch(() => undefined);
+    expect((await answer).status()).toBe(403);
+    expect(received).toEqual([]);
+  });
+
+  it('takes no code that does not belong to this browser', async () => {
+    const url = await serve('oidc', 'openid-connect');
+    const callback = `${url}/ngrok/oauth2/callback`;
+    const begun = await visit(env, `${url}/`);
+    const location = new URL(begun.headers.location ?? '');
+    expect(Object.fromEntries(location.searchParams)).toMatchObject({
+      response_type: 'code',
+      code_challenge_method: 'S256',
+      redirect_uri: callback,
+    });
+    const state = location.searchParams.get('state') ?? '';
+    expect([state.length > 30, (location.searchParams.get('nonce') ?? '').length > 30]).toEqual([true, true]);
+    const cookie = (begun.headers['set-cookie'] ?? []).map((value) => value.split(';')[0]).join('; ');
+    const come = async (query: string, cookies: string): Promise<string> => {
+      const answer = await visit(env, `${callback}?${query}`, { headers: { cookie: cookies } });
+      return `${answer.status} ${/ERR_NGROK_\d+/.exec(String(answer.body))?.[0]}`;
+    };
+    expect(await come('code=x', cookie)).toBe('400 ERR_NGROK_3120');
+    expect(await come(`code=x&state=${state}`, '')).toBe('400 ERR_NGROK_3121');
+    expect(await come('code=x&state=another', cookie)).toBe('400 ERR_NGROK_3300');
+    expect(await come(`code=x&state=${state}x`, cookie)).toBe('400 ERR_NGROK_3300');
+    expect(await come(`code=x&state=${state}`, cookie.replace(/.$/, 'A').replace(/=ey/, '=ez'))).toBe(
+      '400 ERR_NGROK_3300',
+    );
+    expect(await come(`error=access_denied&state=${state}&iss=${encodeURIComponent(provider.issuer)}`, cookie)).toBe(
+      '403 ERR_NGROK_3114',
+    );
+    expect(await come(`code=x&state=${state}&iss=${encodeURIComponent(provider.issuer)}`, cookie)).toBe(
+      '400 ERR_NGROK_3122',
+    );
+    expect(received).toEqual([]);
+  });
+
+  it('accepts no session of another host, nor one that was changed', async () => {
+    const [url, other] = [await serve('oidc', 'openid-connect'), await serve('deny', 'openid-connect')];
+    const page = await newPage();
+    await page.goto(url);
+    await signInAtProvider(page, 'alice');
+    const [session] = (await page.context().cookies()).filter(({ name }) => name === '__Host-portico.session');
+    const cookie = `__Host-portico.session=${session?.value}`;
+    expect((await visit(env, `${url}/`, { headers: { cookie } })).status).toBe(200);
+    expect((await visit(env, `${other}/`, { headers: { cookie } })).status).toBe(302);
+    const changed = `${cookie.slice(0, -3)}${cookie.endsWith('AAA') ? 'BBB' : 'AAA'}`;
+    expect((await visit(env, `${url}/`, { headers: { cookie: changed } })).status).toBe(302);
+  });
+
+  it('signs out, and goes on to a page of the same host only', async () => {
+    const url = await serve('oidc', 'openid-connect');
+    const page = await newPage();
+    await page.goto(url);
+    await signInAtProvider(page, 'alice');
+    await page.goto(`${url}/ngrok/logout`);
+    expect(await page.textContent('body')).toContain('signed out');
+    expect(await sessionCookies(page)).toEqual([]);
+    await page.goto(url);
+    // The provider still knows the person, so the way there and back needs nobody.
+    await page.waitForURL(`${url}/`);
+    for (const [path, target] of [
+      ['/bye?x=1', '/bye?x=1'],
+      ['//evil.example/', '/'],
+      ['https://evil.example/', '/'],
+    ]) {
+      const answer = await visit(env, `${url}/ngrok/logout?redirect_path=${encodeURIComponent(path ?? '')}`);
+      expect([answer.status, answer.headers.location]).toEqual([302, target]);
+    }
+    const login = await visit(env, `${url}/ngrok/login?redirect_path=/x`);
+    expect(new URL(login.headers.location ?? '').searchParams.get('prompt')).toBe('login');
+  });
+
+  it('ends sessions that rest too long, and shows that it did', async () => {
+    const url = await serve('idle', 'openid-connect', { idle_session_duration: '5s', max_session_duration: '1h' });
+    const page = await newPage();
+    await page.goto(url);
+    await signInAtProvider(page, 'alice');
+    const [session] = (await page.context().cookies()).filter(({ name }) => name === '__Host-portico.session');
+    const cookie = `__Host-portico.session=${session?.value}`;
+    const post = (): Promise<number> =>
+      visit(env, `${url}/`, { method: 'POST', headers: { cookie } }).then(({ status }) => status);
+    expect(await post()).toBe(200);
+    await expect.poll(post, { timeout: 10_000, interval: 100 }).toBe(401);
+  });
+
+  it('asks the provider again who the person is, once for many requests, and ends what it ends', async () => {
+    const url = await serve('checked', 'oauth', { userinfo_refresh_interval: '1s' });
+    const page = await newPage();
+    await page.goto(url);
+    await signInAtProvider(page, 'alice');
+    const [session] = (await page.context().cookies()).filter(({ name }) => name === '__Host-portico.session');
+    const headers = { cookie: `__Host-portico.session=${session?.value}` };
+    const asked = (): number => provider.requests.filter((each) => each.endsWith(' /me')).length;
+    const before = asked();
+    await expect
+      .poll(
+        async () => {
+          await Promise.all(Array.from({ length: 10 }, () => visit(env, `${url}/`, { headers })));
+          return asked();
+        },
+        { timeout: 5_000, interval: 200 },
+      )
+      .toBe(before + 1);
+    provider.acceptsTokens = false;
+    const post = async (): Promise<number> => (await visit(env, `${url}/`, { method: 'POST', headers })).status;
+    await expect.poll(post, { timeout: 5_000, interval: 200 }).toBe(401);
+    expect((await visit(env, `${url}/`, { headers })).status).toBe(302);
+  });
+});
