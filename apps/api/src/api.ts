@@ -20,6 +20,7 @@ import { Traffic } from './live/traffic.ts';
 import { NameKeeper } from './names/name-keeper.ts';
 import { NodeCallers } from './plugins/node-caller.ts';
 import { OpenStreams } from './plugins/open-stream.ts';
+import type { DeclaredRoute } from './routes/dashboard/browser-routes.ts';
 import { internalApp } from './routes/internal/internal-app.ts';
 import { publicApp } from './routes/public/public-app.ts';
 import { LastUses } from './secrets/last-uses.ts';
@@ -35,6 +36,8 @@ export interface RunningApi {
   readonly internalPort: number;
   /** What the public listener answers, as `GET /credentials/:id`. */
   readonly publicRoutes: readonly string[];
+  /** What the internal listener answers to browsers, and whom. */
+  readonly dashboardRoutes: readonly DeclaredRoute[];
   /** Ends open streams, finishes what is being written, and frees both ports. */
   close(): Promise<void>;
 }
@@ -97,6 +100,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
   let isReady = false;
   const callers = new NodeCallers(context, { isReady: () => isReady });
   const publicRoutes: string[] = [];
+  let dashboardRoutes: readonly DeclaredRoute[] = [];
   const external = publicApp(
     context,
     live,
@@ -113,6 +117,9 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
       streams,
       identity,
       feeds,
+      onRoutes: (routes) => {
+        dashboardRoutes = routes;
+      },
       onEvents: (events) => feeds.addEvents(events),
       onConnectAddress: (address) => {
         connectAddress = config.connectAddress ?? address;
@@ -169,6 +176,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
       publicPort,
       internalPort,
       publicRoutes,
+      dashboardRoutes,
       close,
     };
   } catch (error) {

@@ -16,6 +16,12 @@ export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 /** What a route wants of who asks. `open`: nothing; `person`: a session; `confirmed`: one that was just confirmed. */
 export type Needs = 'open' | 'person' | 'confirmed' | { readonly permission: Permission | null };
 
+export interface DeclaredRoute {
+  readonly method: Method;
+  readonly url: string;
+  readonly needs: Needs;
+}
+
 /** Who asks, as far as the route wanted to know. */
 export interface Visitor {
   readonly client: Client;
@@ -38,7 +44,7 @@ type Handler<W> = (request: FastifyRequest, reply: FastifyReply, who: W) => Prom
  */
 export class BrowserRoutes {
   /** All that were declared, for tests that try each of them as somebody else. */
-  readonly declared: { readonly method: Method; readonly url: string; readonly needs: Needs }[] = [];
+  readonly declared: DeclaredRoute[] = [];
   readonly #app: FastifyInstance;
   readonly #context: Pick<ApiContext, 'config' | 'database' | 'log' | 'now'>;
   readonly #sessions: Sessions;

@@ -10,7 +10,7 @@ import type { LiveState } from '../../live/live-state.ts';
 import type { OpenStreams } from '../../plugins/open-stream.ts';
 import { setCaller } from '../public/conventions.ts';
 import { resourceRoutes } from '../public/resource-routes.ts';
-import { type AccountMember, BrowserRoutes, checkOrigin } from './browser-routes.ts';
+import { type AccountMember, BrowserRoutes, checkOrigin, type DeclaredRoute } from './browser-routes.ts';
 import { personRoutes } from './person-routes.ts';
 import { signInRoutes } from './sign-in-routes.ts';
 import { teamRoutes } from './team-routes.ts';
@@ -25,19 +25,15 @@ export interface DashboardServices {
   readonly feeds: AccountFeeds;
   readonly streams: OpenStreams;
   readonly live: LiveState;
+  /** Every route with what it needs, once they are made. */
+  onRoutes(routes: readonly DeclaredRoute[]): void;
 }
 
 /**
  * What the dashboard asks on behalf of a browser; shapes and rules stand in `@portico/api-contract/dashboard` and
  * `/identity`. The node credential has been checked, so the `x-forwarded-…` fields are believed.
- *
- * The result is every route with what it needs.
  */
-export function dashboardRoutes(
-  app: FastifyInstance,
-  context: ApiContext,
-  services: DashboardServices,
-): BrowserRoutes['declared'] {
+export function dashboardRoutes(app: FastifyInstance, context: ApiContext, services: DashboardServices): void {
   const { config, database, now } = context;
   const { identity, feeds, streams } = services;
   const { sessions, team } = identity;
@@ -152,7 +148,7 @@ export function dashboardRoutes(
     });
     if (reply.raw.destroyed) for (const stop of stops) stop();
   }
-  return routes.declared;
+  services.onRoutes(routes.declared);
 }
 
 function overviewOf(message: LiveMessage | null) {
