@@ -1,11 +1,19 @@
 import { createHmac } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Agent } from '@portico/agent';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
-import { type CompiledPolicy, explain, formatProblem, loadPolicy, type PhaseEnd } from '@portico/traffic-policy';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { httpUpstream, type Upstream } from '../support/upstream.ts';
+import {
+  type CompiledPolicy,
+  type ExplainedTraffic,
+  explain,
+  formatProblem,
+  loadPolicy,
+  type PhaseEnd,
+} from '@portico/traffic-policy';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { httpUpstream, tcpUpstream, type Upstream } from '../support/upstream.ts';
 import { type Asked, type Seen, visitFrom } from '../support/visit-from.ts';
 
 /**
@@ -415,6 +423,55 @@ const examples: Readonly<Record<string, Example>> = {
   },
 };
 
+/** Those for connections: what comes back of one from an address; '' when it is closed without a word. */
+const overTcp: Readonly<Record<string, (policy: string) => Promise<void>>> = {
+  'allow-list-for-tcp': async (policy) => {
+    const greeting = await tcpUpstream((socket) => socket.end('welcome'));
+    const endpoint = await agent.forward({ proto: 'tcp', upstream: String(greeting.port), trafficPolicy: policy });
+    const port = Number(new URL(endpoint.url).port);
+    expect(await hear(port, OFFICE)).toBe('welcome');
+    expect(await hear(port, STRANGER)).toBe('');
+    await endpoint.close();
+    await greeting.close();
+  },
+  'database-by-office-network': async (policy) => {
+    const databases = await Promise.all(
+      ['primary', 'replica'].map(async (name) => {
+        const database = await tcpUpstream((socket) => socket.end(name));
+        await agent.forward({ proto: 'tcp', url: `tcp://${name}.internal:5432`, upstream: String(database.port) });
+        return database;
+      }),
+    );
+    const port = await freePort();
+    await cloud(`tcp://localhost:${port}`, policy);
+    await vi.waitFor(async () => expect(await hear(port, OFFICE)).toBe('primary'), 10_000);
+    expect(await hear(port, STRANGER)).toBe('replica');
+    for (const database of databases) await database.close();
+  },
+};
+
+function hear(port: number, from: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    let text = '';
+    socket.setEncoding('utf8');
+    socket.on('connect', () => socket.write(`PROXY TCP4 ${from} 127.0.0.1 40000 ${port}\r\n`));
+    socket.on('data', (part: string) => {
+      text += part;
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => resolve(text));
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
 describe('the example policies', () => {
   it('are at least 25, each with its task in its first lines, and in the README', () => {
     expect(names.length).toBeGreaterThanOrEqual(25);
@@ -425,7 +482,23 @@ describe('the example policies', () => {
     }
   });
 
-  it.each(names)('%s', async (name) => {
+  it.each(names.filter((name) => overTcp[name] !== undefined))('%s', async (name) => {
+    const loaded = loadPolicy(textOf(name), { protocol: 'tcp', kind: 'agent', internal: false });
+    if (loaded.kind === 'refused') throw new Error(loaded.problems.map(formatProblem).join('\n'));
+    const seen = {
+      request: null,
+      response: null,
+      endpoint: { id: 'ep_x', url: '', host: '', port: 1, protocol: 'tcp' },
+    };
+    const ends = [OFFICE, STRANGER].map(
+      (clientIp) => explain(loaded.policy, { ...seen, connection: connectionOf(clientIp) }).phases[0]?.end.kind,
+    );
+    expect(ends[0]).not.toBe('failed');
+    expect(ends[0]).not.toBe('closed');
+    await overTcp[name]?.(textOf(name));
+  });
+
+  it.each(names.filter((name) => overTcp[name] === undefined))('%s', async (name) => {
     const example = examples[name];
     if (example === undefined) throw new Error(`examples/policies/${name}.yml has no test`);
     const loaded = loadPolicy(textOf(name));
@@ -447,6 +520,21 @@ describe('the example policies', () => {
   });
 });
 
+function connectionOf(clientIp: string): ExplainedTraffic['connection'] {
+  return {
+    clientIp,
+    clientPort: 40_000,
+    serverIp: '127.0.0.1',
+    serverPort: 443,
+    serverRegion: '',
+    startedAt: new Date(),
+    bytesIn: 0,
+    bytesOut: 0,
+    tls: null,
+    ipFacts: () => null,
+  };
+}
+
 /** What `explain` says becomes of the request. Null where it says that this depends on what it cannot know. */
 function explainedEnd(
   policy: CompiledPolicy,
@@ -465,18 +553,7 @@ function explainedEnd(
   const explanation = explain(
     policy,
     {
-      connection: {
-        clientIp: from,
-        clientPort: 40_000,
-        serverIp: '127.0.0.1',
-        serverPort: 443,
-        serverRegion: '',
-        startedAt: now,
-        bytesIn: 0,
-        bytesOut: 0,
-        tls: null,
-        ipFacts: () => null,
-      },
+      connection: connectionOf(from),
       endpoint: { id: 'ep_x', url: `${scheme}://${name}`, host: name, port: 443, protocol: scheme },
       request: {
         method,
