@@ -1,17 +1,22 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { databaseFault, deployMigrations, openDatabase, releaseAllLive } from '@portico/db';
+import { databaseFault, deleteExpiredChallenges, deployMigrations, openDatabase, releaseAllLive } from '@portico/db';
 import { AddressGuard, Outgoing, type Resolver } from '@portico/outgoing';
 import { loadOrCreateMasterKey, sealer } from '@portico/pki';
 import { EmbeddedRegistry } from '@portico/registry';
 import { createLogger, type Logger } from '@portico/service';
 import type { FastifyInstance } from 'fastify';
+import { AcmeOrders } from './acme/acme-orders.ts';
+import { ChallengeDns } from './acme/challenge-dns.ts';
 import { bootstrap, readNodeCredential } from './bootstrap/bootstrap.ts';
+import { EdgeCertificates } from './certificates/edge-certificates.ts';
 import { ChangeHub } from './changes/change-hub.ts';
 import type { ApiConfig } from './config.ts';
 import type { ApiContext } from './context.ts';
 import { Deliveries } from './deliveries/deliveries.ts';
 import { eventSinks } from './deliveries/sinks.ts';
+import { DomainKeeper } from './domains/domain-keeper.ts';
+import { DomainResolver } from './domains/domain-resolver.ts';
 import { makeIdentity } from './identity/identity.ts';
 import { KeyStore } from './keys/key-store.ts';
 import { AccountFeeds } from './live/account-feeds.ts';
@@ -80,7 +85,19 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
   const outgoing = new Outgoing({ allow: config.outgoingAllow, timeoutMs: 10_000, ...overrides.outgoing });
   const sinks = eventSinks(seals, { outgoing, guard, filesFolder: config.eventFilesDir, now, ...overrides.outgoing });
   const parts = { config, log, now, database, hasher, keys, seals, changes, lastUses };
-  const context: ApiContext = { ...parts, outgoing, guard, eventSinks: sinks };
+  const domainResolver = new DomainResolver({ servers: config.dnsServers });
+  const { baseDomain } = config;
+  const domainParts = { database, resolver: domainResolver, hasher, baseDomain, changes, now, log };
+  const orders =
+    config.acme === null ? null : new AcmeOrders({ ...domainParts, config: config.acme, seals, limits: limits.acme });
+  const challengeDns = config.acme?.dns ? new ChallengeDns({ database, baseDomain, now, log }) : null;
+  const certificates = { wake: () => orders?.wake() };
+  const domains = new DomainKeeper({
+    ...domainParts,
+    limits: limits.domainChecks,
+    onProven: () => certificates.wake(),
+  });
+  const context: ApiContext = { ...parts, outgoing, guard, eventSinks: sinks, domainResolver, domains, certificates };
   const deliveries = new Deliveries({ database, limits: limits.deliveries, now, log, sinkOf: sinks });
   const passwords = new Passwords(limits.passwordHash);
   const identity = makeIdentity(context, passwords, masterKey);
@@ -120,6 +137,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
       onRoutes: (routes) => {
         dashboardRoutes = routes;
       },
+      certificates: new EdgeCertificates({ database, keys, seals, baseDomain, now }),
       onEvents: (events) => feeds.addEvents(events),
       onConnectAddress: (address) => {
         connectAddress = config.connectAddress ?? address;
@@ -127,7 +145,12 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
     },
     () => isReady,
   );
-  const sweeper = startSweeper(context, () => deliveries.sweep());
+  const sweeper = startSweeper(context, async () => {
+    await deliveries.sweep();
+    await domains.sweep();
+    await deleteExpiredChallenges(database.queries, now());
+    certificates.wake();
+  });
   live.start();
 
   let closed: Promise<void> | null = null;
@@ -142,6 +165,9 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
       await Promise.all([closeApp(external), closeApp(internal)]);
       await sweeper.close();
       await deliveries.close();
+      await domains.close();
+      await orders?.close();
+      await challengeDns?.close();
       outgoing.close();
       await names.close();
       await identity.close();
@@ -162,6 +188,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
     const internalPort = await listen(internal, config.internalPort);
     const given = overrides.signal;
     const signal = given === undefined ? closing.signal : AbortSignal.any([closing.signal, given]);
+    if (config.acme?.dns) await challengeDns?.listen(config.acme.dns.port, config.acme.dns.address);
     await prepare(signal, log, async () => {
       await deployMigrations({ url: config.databaseUrl });
       await keys.load();
@@ -170,6 +197,8 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
     });
     isReady = true;
     deliveries.start(config.databaseUrl);
+    void domains.sweep();
+    certificates.wake();
     return {
       publicUrl: `http://127.0.0.1:${publicPort}`,
       internalUrl: `http://127.0.0.1:${internalPort}`,

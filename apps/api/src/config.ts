@@ -14,7 +14,10 @@ import {
   readPortRange,
   readText,
 } from '@portico/service';
+import type { AcmeLimits } from './acme/acme-orders.ts';
+import { type AcmeConfig, readAcmeConfig } from './acme/config.ts';
 import type { DeliveryLimits } from './deliveries/deliveries.ts';
+import type { DomainCheckLimits } from './domains/domain-keeper.ts';
 import { type IdentityProvider, readProviders } from './identity/providers.ts';
 import type { MailConfig } from './mail/mailer.ts';
 
@@ -42,6 +45,10 @@ export interface ApiConfig {
   };
   /** CIDRs of private networks that webhooks, issuers and the like may be in; such addresses are refused otherwise. */
   readonly outgoingAllow: readonly string[];
+  /** Where certificates for customers' domains come from; null: nowhere. */
+  readonly acme: AcmeConfig | null;
+  /** Name servers that are asked about customers' domains; none: the system's. */
+  readonly dnsServers: readonly string[];
   /** Under it, files that events are written to. */
   readonly eventFilesDir: string;
   /** Whether anybody may sign up, or only who was invited. */
@@ -90,6 +97,8 @@ export interface ApiLimits {
   readonly signIn: { readonly accountTries: number; readonly addressTries: number; readonly windowMs: number };
   readonly sweepMs: number;
   readonly passwordHash: { readonly memoryKiB: number; readonly passes: number };
+  readonly domainChecks: DomainCheckLimits;
+  readonly acme: AcmeLimits;
   /** Of events on their way to destinations. */
   readonly deliveries: DeliveryLimits;
 }
@@ -121,6 +130,8 @@ export const defaultLimits: ApiLimits = {
   signIn: { accountTries: 5, addressTries: 20, windowMs: minute },
   sweepMs: minute,
   passwordHash: { memoryKiB: 65_536, passes: 3 },
+  domainChecks: { everyMs: day, pendingMinMs: 10_000, pendingMaxMs: 60 * minute, graceMs: 7 * day, atOnce: 20 },
+  acme: { atOnce: 4, retryMs: minute, retryMaxMs: day / 2, orderMs: 10 * minute, warnBeforeMs: 16 * day },
   deliveries: {
     sendersMax: 8,
     pollMs: 5_000,
@@ -170,6 +181,8 @@ export function readConfig(env: Environment, checkout: string, version: string):
       range: readPortRange(env, 'PORTICO_TCP_PORTS', { first: 20_000, last: 20_999 }),
     },
     outgoingAllow: readCidrs(env, 'PORTICO_OUTGOING_ALLOW'),
+    acme: readAcmeConfig(env),
+    dnsServers: readServers(env, 'PORTICO_DNS_SERVERS'),
     eventFilesDir: resolve(checkout, readText(env, 'PORTICO_EVENT_FILES_DIR', join(dataDir, 'events'))),
     signUp: readSignUp(env, mail),
     mail,
@@ -239,6 +252,21 @@ function readPlatformHost(env: Environment, variable: string, baseDomain: string
     throw new ConfigError(variable, host, `a host name that is not at or under PORTICO_BASE_DOMAIN (${baseDomain})`);
   }
   return host;
+}
+
+/** `192.0.2.1`, `192.0.2.1:5353`, `[2001:db8::1]:53`, separated by commas. */
+function readServers(env: Environment, variable: string): string[] {
+  const text = readOptional(env, variable);
+  if (text === null) return [];
+  const servers = text.split(',').map((item) => item.trim());
+  for (const server of servers) {
+    const parts = /^(?:\[([^\]]+)\]|([^:]+|[0-9a-fA-F:]+?))(?::(\d{1,5}))?$/.exec(server);
+    const address = parts?.[1] ?? parts?.[2] ?? '';
+    if (isIP(address) === 0 || Number(parts?.[3] ?? 53) > 65_535) {
+      throw new ConfigError(variable, text, 'addresses of name servers, with or without port, separated by commas');
+    }
+  }
+  return servers;
 }
 
 function readNames(env: Environment, variable: string): { dns: string[]; ips: string[]; first: string | null } {

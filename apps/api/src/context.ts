@@ -4,6 +4,8 @@ import type { Logger } from '@portico/service';
 import type { ChangeHub } from './changes/change-hub.ts';
 import type { ApiConfig } from './config.ts';
 import type { EventSinks } from './deliveries/sinks.ts';
+import type { DomainKeeper } from './domains/domain-keeper.ts';
+import type { DomainResolver } from './domains/domain-resolver.ts';
 import type { KeyStore } from './keys/key-store.ts';
 import type { LastUses } from './secrets/last-uses.ts';
 import type { Seals } from './secrets/seals.ts';
@@ -25,4 +27,8 @@ export interface ApiContext {
   readonly outgoing: Outgoing;
   readonly guard: AddressGuard;
   readonly eventSinks: EventSinks;
+  readonly domainResolver: DomainResolver;
+  readonly domains: DomainKeeper;
+  /** Obtains certificates; does nothing where the operator has set no authority. */
+  readonly certificates: { wake(): void };
 }

@@ -13,9 +13,18 @@ import {
   authorizeSessionResponse,
   type BatchResponse,
   batchResponse,
+  type CertificateRequest,
+  type CertificateResponse,
+  type CertificateVersionsRequest,
+  type CertificateVersionsResponse,
+  type ChallengeRequest,
+  type ChallengeResponse,
   type Change,
   type CommandOutcomeRequest,
   type CommandOutcomeResponse,
+  certificateResponse,
+  certificateVersionsResponse,
+  challengeResponse,
   change,
   commandOutcomeResponse,
   type EndpointFeedRequest,
@@ -151,6 +160,18 @@ export class InternalClient {
 
   reportOutcome(body: CommandOutcomeRequest): Promise<CommandOutcomeResponse> {
     return this.#call(internalPaths.commandOutcome, body, commandOutcomeResponse);
+  }
+
+  certificate(body: CertificateRequest): Promise<CertificateResponse> {
+    return this.#call(internalPaths.certificate, body, certificateResponse);
+  }
+
+  certificateVersions(body: CertificateVersionsRequest): Promise<CertificateVersionsResponse> {
+    return this.#call(internalPaths.certificateVersions, body, certificateVersionsResponse);
+  }
+
+  challenge(body: ChallengeRequest): Promise<ChallengeResponse> {
+    return this.#call(internalPaths.challenge, body, challengeResponse);
   }
 
   signIssuing(body: IssuingRequest): Promise<IssuingResponse> {

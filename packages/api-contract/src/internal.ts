@@ -146,6 +146,8 @@ export const change = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('account-changed'), accountId: id }),
   /** These visitors must sign in anew: `visitors` tells all of them. */
   z.object({ kind: z.literal('visitors-signed-out'), sessionIds: z.array(id) }),
+  /** The certificate of a reserved domain, or of all names under it. */
+  z.object({ kind: z.literal('certificate-changed'), host: z.string() }),
   z.object({ kind: z.literal('bind-keys'), keys: z.array(bindKey) }),
   z.object({ kind: z.literal('ping') }),
 ]);
@@ -322,6 +324,53 @@ export const eventsRequest = z.object({
 });
 export type EventsRequest = z.infer<typeof eventsRequest>;
 
+/**
+ * The certificate of a name that is not, or not only, this edge's to certify: one that its owner attached, one that
+ * was obtained for the domain, or a leaf of the API's own for a domain that was proven.
+ */
+export const certificateRequest = z.object({
+  nodeId: id,
+  /** A host, or `*.` and the name above it. */
+  name: z.string().max(256),
+  /** X25519, SubjectPublicKeyInfo, base64: the key travels sealed to it (`createBoxKey` of `packages/pki`). */
+  boxKey: z.base64().max(128),
+});
+export const certificateResponse = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('found'),
+    /** Changes when another certificate is to be served. */
+    version: z.string(),
+    chainPem: z.string(),
+    /** PKCS#8, PEM; sealed with `certificate` and the name as purpose. */
+    sealedKey: z.base64(),
+  }),
+  /** Names under the base are the edge's own to certify then; others have none. */
+  z.object({ kind: z.literal('none') }),
+]);
+export type CertificateRequest = z.infer<typeof certificateRequest>;
+export type CertificateResponse = z.infer<typeof certificateResponse>;
+
+/** Which certificates are to be fetched anew. A version of "" stands for none. */
+export const certificateVersionsRequest = z.object({
+  nodeId: id,
+  names: z.array(z.object({ name: z.string().max(256), version: z.string().max(128) })).max(2_000),
+});
+export const certificateVersionsResponse = z.object({ changed: z.array(z.string()) });
+export type CertificateVersionsRequest = z.infer<typeof certificateVersionsRequest>;
+export type CertificateVersionsResponse = z.infer<typeof certificateVersionsResponse>;
+
+/** What a certificate authority wants to see of a name while it checks it. Null: nothing is under way. */
+export const challengeRequest = z.object({
+  nodeId: id,
+  kind: z.enum(['http-01', 'tls-alpn-01']),
+  host: z.string().max(256),
+  /** Of http-01. */
+  token: z.string().max(256).optional(),
+});
+export const challengeResponse = z.object({ answer: z.string().nullable() });
+export type ChallengeRequest = z.infer<typeof challengeRequest>;
+export type ChallengeResponse = z.infer<typeof challengeResponse>;
+
 export const issuingRequest = z.object({
   nodeId: id,
   publicKeyPem: z.string().max(4096),
@@ -424,6 +473,9 @@ export const internalPaths = {
   commandOutcome: '/internal/v1/commands/outcome',
   issuing: '/internal/v1/pki/issuing',
   visitors: '/internal/v1/visitors',
+  certificate: '/internal/v1/certificates/get',
+  certificateVersions: '/internal/v1/certificates/versions',
+  challenge: '/internal/v1/acme/challenge',
   registry: '/internal/v1/registry',
 } as const;
 

@@ -1,5 +1,6 @@
 export * from './account-settings/account-settings.ts';
 export * from './accounts/accounts.ts';
+export * from './acme/acme.ts';
 export * from './api-keys/api-keys.ts';
 export * from './app-sessions/app-sessions.ts';
 export * from './audit/audit-events.ts';

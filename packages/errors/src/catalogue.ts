@@ -304,6 +304,27 @@ export const catalogue = {
     notForVisitors,
     'The session {id} cannot be stopped from here: {reason}. Revoke its authtoken, or stop its agent where it runs.',
   ),
+  515: entry(
+    403,
+    'caller',
+    'Domain not proven',
+    notForVisitors,
+    'DNS does not say yet that {host} is yours. The reserved domain shows which CNAME or TXT record it needs.',
+  ),
+  516: entry(
+    409,
+    'caller',
+    'Domain claimed by another account',
+    notForVisitors,
+    'Another account has claimed {host} and not proven it. Show that it is yours and try again: a TXT record {name} with {value}, or a CNAME of {probe} to {target}.',
+  ),
+  517: entry(
+    503,
+    'upstream',
+    'DNS does not answer',
+    notForVisitors,
+    'The name servers of {host} could not be asked: {reason}. Nothing was changed; try again.',
+  ),
   806: entry(
     400,
     'caller',

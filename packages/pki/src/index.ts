@@ -18,4 +18,5 @@ export { createKeyPair, type KeyPair, provePossession, verifyPossession } from '
 export { type IssuedLeaf, LeafIssuer, type LeafIssuerOptions } from './leaf-issuer.ts';
 export { loadOrCreateMasterKey, MasterKeyError } from './master-key.ts';
 export { type CertificateNames, PkiError } from './names.ts';
+export { type BoxKey, createBoxKey, sealToBox } from './sealed-box.ts';
 export { rewrap, SealError, type Sealer, sealer } from './sealer.ts';

@@ -14,6 +14,7 @@ import {
   findPortHoldsOfOthers,
   findPortReservation,
   findReservations,
+  findUnproven,
   listReservedPorts,
   type Queries,
   takeHold,
@@ -136,7 +137,7 @@ export async function authorizeHost(context: NameContext, asker: Asker, text: st
   if (wildcard && own?.domain !== host) return refused(318, { host });
   if (own !== undefined) return { ...granted, host, reservedDomainId: own.id };
 
-  if (!under) return refused(319, { host, base: baseDomain });
+  if (!under) return refuseForeign(context, asker, host);
   if (isReservedLabel(labelUnderBase(host, baseDomain))) return refused(341, { host });
   const holds = await findHolds(queries, names, now());
   if (holds.some((hold) => hold.accountId !== asker.accountId)) return refuseHeld(context, host);
@@ -204,6 +205,15 @@ const granted = {
 function refuseHeld(context: NameContext, host: string): AuthorizeBindResponse {
   const url = context.onlineAt(host);
   return url === null ? refused(320, { host }) : refused(334, { url });
+}
+
+/** A name that is not under the base and not proven: say what is missing if the account has written it down. */
+async function refuseForeign(context: NameContext, { accountId }: Asker, host: string): Promise<AuthorizeBindResponse> {
+  const { config, queries } = context;
+  const names = namesAbove(host, '');
+  const unproven = await findUnproven(queries, accountId, names);
+  if (unproven === null) return refused(319, { host, base: config.baseDomain });
+  return refused(515, { host: unproven.domain });
 }
 
 function refuseName(text: string, baseDomain: string, reason: string): AuthorizeBindResponse {

@@ -8,11 +8,21 @@ import {
   findCaKey,
   listBindKeys,
   lockInstallation,
+  replaceCaKey,
 } from '@portico/db';
-import { type Authority, createRoot, type Sealer } from '@portico/pki';
+import {
+  type Authority,
+  createKeyPair,
+  createRoot,
+  createUnconstrainedIssuingCa,
+  LeafIssuer,
+  renewAt,
+  type Sealer,
+} from '@portico/pki';
 import type { ApiLimits } from '../config.ts';
 
 const BIND_KEY_BYTES = 32;
+const ownDomainsDays = 730;
 
 /**
  * The keys that the API keeps for everyone: the root CA and the MAC keys of bind tokens. In the database they are
@@ -24,6 +34,7 @@ export class KeyStore {
   readonly #limits: Pick<ApiLimits, 'bindKeyRotationMs' | 'bindKeyLifeMs'>;
   readonly #now: () => Date;
   #root: Authority | null = null;
+  #ownDomains: { readonly issuer: LeafIssuer; readonly renewAt: Date } | null = null;
   #bindKeys: readonly BindKey[] = [];
 
   constructor(options: {
@@ -75,6 +86,39 @@ export class KeyStore {
       createdAt: row.createdAt.toISOString(),
     }));
     return this.#bindKeys.map((key) => key.id).join() !== before;
+  }
+
+  /**
+   * What certifies domains of customers whose proof was seen, until they have certificates of their own (design D5).
+   * It has no name constraints, so its key never leaves. Made when first asked for, anew at 2/3 of its life.
+   */
+  async ownDomainIssuer(): Promise<LeafIssuer> {
+    const now = this.#now();
+    if (this.#ownDomains !== null && now < this.#ownDomains.renewAt) return this.#ownDomains.issuer;
+    const root = this.#root;
+    if (root === null) throw new Error('the root is not loaded yet');
+    const row = await this.#database.transaction(async (tx) => {
+      await lockInstallation(tx);
+      const stored = await findCaKey(tx, 'own-domains');
+      if (stored !== null && now < renewAt(stored.certificatePem)) return stored;
+      const { publicKeyPem, privateKeyPem } = await createKeyPair();
+      const name = 'Portico own domains';
+      const certificatePem = await createUnconstrainedIssuingCa({
+        root,
+        publicKeyPem,
+        now,
+        days: ownDomainsDays,
+        name,
+      });
+      const id = `ca_own_${randomBytes(9).toString('hex')}`;
+      const sealedKey = this.#sealer.seal(privateKeyPem, `ca_key/${id}`).toString('base64');
+      return replaceCaKey(tx, { id, kind: 'own-domains', certificatePem, sealedKey, createdAt: now });
+    });
+    const { certificatePem } = row;
+    const privateKeyPem = this.#sealer.open(Buffer.from(row.sealedKey, 'base64'), `ca_key/${row.id}`).toString('utf8');
+    const issuer = new LeafIssuer({ certificatePem, privateKeyPem, now: this.#now });
+    this.#ownDomains = { issuer, renewAt: renewAt(certificatePem) };
+    return issuer;
   }
 
   async #loadRoot(): Promise<void> {

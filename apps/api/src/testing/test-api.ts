@@ -226,6 +226,8 @@ export function testConfig(
     mail: { kind: 'mailbox' },
     oidc: [],
     dashboardOrigin: 'http://localhost:4020',
+    dnsServers: [],
+    acme: null,
     logLevel: 'silent',
     ...options.config,
     // The cost of a password is not what these tests are about.

@@ -44,6 +44,10 @@ export const publicRoutes: readonly PublicRoute[] = [
     answer: { kind: 'one', status: 200, schema: collections.personalAccessTokens.schema },
   },
   {
+    ...actionOn(collections.reservedDomains, 'check', 'Looks the name up in DNS now, and shows what it says.'),
+    answer: { kind: 'one', status: 200, schema: collections.reservedDomains.schema },
+  },
+  {
     ...routeOf(collections.reservedDomains, 'delete-certificate', 'Detaches the certificate.'),
     method: 'DELETE',
     path: '/reserved_domains/{id}/certificate',

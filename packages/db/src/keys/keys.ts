@@ -3,7 +3,7 @@ import type { BindKey, CaKey } from '../generated/client.ts';
 
 export type CaKeyRow = CaKey;
 export type BindKeyRow = BindKey;
-export type CaKind = 'root';
+export type CaKind = 'root' | 'own-domains';
 
 export function findCaKey(db: Queries, kind: CaKind): Promise<CaKeyRow | null> {
   return db.caKey.findUnique({ where: { kind } });
@@ -14,6 +14,15 @@ export function createCaKey(
   fields: { id: string; kind: CaKind; certificatePem: string; sealedKey: string; createdAt: Date },
 ): Promise<CaKeyRow> {
   return db.caKey.create({ data: fields });
+}
+
+/** In the place of the one of this kind. */
+export async function replaceCaKey(
+  db: Queries,
+  fields: { id: string; kind: CaKind; certificatePem: string; sealedKey: string; createdAt: Date },
+): Promise<CaKeyRow> {
+  await db.caKey.deleteMany({ where: { kind: fields.kind } });
+  return createCaKey(db, fields);
 }
 
 /** Newest first. */

@@ -57,3 +57,9 @@ export async function deleteTlsCertificate(db: Queries, accountId: string, id: s
   const { count } = await db.tlsCertificate.deleteMany({ where: { id, accountId } });
   return count === 1;
 }
+
+/** Those of these ids that there are, of whatever account. */
+export async function findTlsCertificates(db: Queries, ids: readonly string[]): Promise<TlsCertificateRow[]> {
+  if (ids.length === 0) return [];
+  return db.tlsCertificate.findMany({ where: { id: { in: [...ids] } } });
+}

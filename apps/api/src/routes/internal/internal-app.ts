@@ -1,12 +1,14 @@
 import { internalPaths } from '@portico/api-contract/internal';
 import { REGISTRY_BODY_BYTES_MAX } from '@portico/registry';
 import fastify, { type FastifyInstance } from 'fastify';
+import type { EdgeCertificates } from '../../certificates/edge-certificates.ts';
 import type { ApiContext } from '../../context.ts';
 import { readBodiesAsBytes } from '../../plugins/json-input.ts';
 import type { NodeCallers } from '../../plugins/node-caller.ts';
 import { holdUntilReady, RequestGate } from '../../plugins/request-gate.ts';
 import { type DashboardServices, dashboardRoutes } from '../dashboard/dashboard-routes.ts';
 import { useFailures } from '../public/conventions.ts';
+import { certificateRoutes } from './certificate-routes.ts';
 import { type EdgeServices, edgeRoutes } from './edge-routes.ts';
 import { visitorRoutes } from './visitor-routes.ts';
 
@@ -16,7 +18,7 @@ const withoutDatabase = ['/healthz', internalPaths.registry, internalPaths.chang
 export function internalApp(
   context: ApiContext,
   callers: NodeCallers,
-  services: EdgeServices & DashboardServices,
+  services: EdgeServices & DashboardServices & { readonly certificates: EdgeCertificates },
   isReady: () => boolean,
 ): FastifyInstance {
   const { limits } = context.config;
@@ -33,6 +35,7 @@ export function internalApp(
     edges.addHook('onRequest', (request) => callers.authenticate(request.headers.authorization, 'edge'));
     edgeRoutes(edges, context, services);
     visitorRoutes(edges, context);
+    certificateRoutes(edges, context, services.certificates);
   });
   app.register(async (dashboards) => {
     dashboards.addHook('onRequest', (request) => callers.authenticate(request.headers.authorization, 'dashboard'));

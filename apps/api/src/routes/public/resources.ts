@@ -49,6 +49,8 @@ import type {
 } from '@portico/db';
 import { certificateDetails } from '@portico/pki';
 import { z } from 'zod';
+import { domainCheck } from '../../domains/check-domain.ts';
+import type { DomainProof } from '../../domains/own-domain.ts';
 
 /** Rows and live values in the shapes of the public API. `origin` is the API's own, as the caller reaches it. */
 export class Resources {
@@ -89,7 +91,10 @@ export class Resources {
     };
   }
 
-  reservedDomain(row: ReservedDomainRow): ReservedDomainResource {
+  /** @param proof what DNS must say; null for a name under the base. */
+  reservedDomain(row: ReservedDomainRow, proof: DomainProof | null): ReservedDomainResource {
+    const { managementAuthority: authority, managementKeyType } = row;
+    const check = row.checkResult === null ? null : domainCheck.parse(row.checkResult);
     return {
       ...this.ref('reserved_domains', row.id),
       created_at: row.createdAt.toISOString(),
@@ -97,11 +102,27 @@ export class Resources {
       metadata: row.metadata,
       domain: row.domain,
       region: '',
-      cname_target: null,
-      acme_challenge_cname_target: null,
+      cname_target: proof?.cnameTarget ?? null,
+      acme_challenge_cname_target: proof?.acmeTarget ?? null,
       certificate: row.certificateId === null ? null : this.ref('tls_certificates', row.certificateId),
-      certificate_management_policy: null,
-      certificate_management_status: null,
+      certificate_management_policy:
+        authority === null ? null : { authority, private_key_type: managementKeyType ?? 'ecdsa' },
+      certificate_management_status: authority === null ? null : managementStatus(row),
+      dns_status:
+        proof === null
+          ? null
+          : {
+              proven_at: row.provenAt?.toISOString() ?? null,
+              unproven_since: row.unprovenSince?.toISOString() ?? null,
+              checked_at: row.checkedAt?.toISOString() ?? null,
+              txt_name: proof.txtName,
+              txt_value: proof.txtValue,
+              proof: check?.proof ?? null,
+              routing: check?.routing ?? null,
+              acme: check?.acme ?? false,
+              aliases: check?.aliases ?? [],
+              addresses: check?.addresses ?? [],
+            },
     };
   }
 
@@ -221,7 +242,7 @@ export class Resources {
       certificate_pem: row.certificatePem,
       subject_common_name: subject.commonName,
       subject_alternative_names: { dns_names: [...details.dnsNames], ips: [...details.ips] },
-      issued_at: null,
+      issued_at: row.issuedAt?.toISOString() ?? null,
       not_before: details.notBefore.toISOString(),
       not_after: details.notAfter.toISOString(),
       key_usages: [...details.keyUsages],
@@ -399,6 +420,22 @@ export class Resources {
     if (id.startsWith('bot_')) return this.ref('bot_users', id);
     return id.startsWith('ak_') ? this.ref('api_keys', id) : { id, uri: '' };
   }
+}
+
+function managementStatus(row: ReservedDomainRow): ReservedDomainResource['certificate_management_status'] {
+  const { jobStartedAt, jobRetriesAt, jobErrorCode, jobMessage } = row;
+  return {
+    renews_at: row.renewsAt?.toISOString() ?? null,
+    provisioning_job:
+      jobStartedAt === null
+        ? null
+        : {
+            error_code: jobErrorCode,
+            msg: jobMessage ?? '',
+            started_at: jobStartedAt.toISOString(),
+            retries_at: jobRetriesAt?.toISOString() ?? null,
+          },
+  };
 }
 
 interface CommonRow {
