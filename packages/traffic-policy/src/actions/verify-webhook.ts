@@ -1,7 +1,6 @@
 import { constantTemplate, type Template } from '../expressions/template.ts';
 import { nearest } from '../suggestion.ts';
 import { isWebhookProvider, WEBHOOK_PROVIDERS, type WebhookProvider } from '../webhooks/provider-ids.ts';
-import { WEBHOOK_SCHEMES } from '../webhooks/schemes.ts';
 import { defineAction, never } from './action-definition.ts';
 
 export interface VerifyWebhookConfig {
@@ -24,9 +23,6 @@ export const verifyWebhook = defineAction({
       config.problem(2222, 'provider', { accepted: 'the id of a provider', actual: name.slice(0, 64) }, hint);
     }
     const provider = isWebhookProvider(name) ? name : 'github';
-    if (WEBHOOK_SCHEMES[provider] === null) {
-      config.problem(2204, 'provider', { reason: `how ${provider} signs is not public` });
-    }
     const secret = provider === 'sns' ? config.template('secret') : config.requiredTemplate('secret', { max: 4_096 });
     return { provider, secret: secret ?? constantTemplate(''), enforce: config.boolean('enforce', true) };
   },

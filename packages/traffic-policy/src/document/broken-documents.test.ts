@@ -265,11 +265,11 @@ const BROKEN: Readonly<Record<string, Broken>> = {
     says: /gihub/,
     hint: /github\?/,
   },
-  'a webhook provider without a public scheme': {
+  'an auth_id with a blank': {
     code: 2204,
-    at: [5, 19],
-    text: inRequest('verify-webhook', 'provider: orbit\nsecret: x'),
-    says: /not public/,
+    at: [6, 18],
+    text: inRequest('oauth', 'provider: github\nauth_id: my team'),
+    says: /letters, digits/,
   },
   'an empty list': {
     code: 2223,

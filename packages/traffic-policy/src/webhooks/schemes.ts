@@ -1,11 +1,8 @@
 import type { WebhookProvider } from './provider-ids.ts';
 import type { HmacScheme, MessagePart, TimestampSource, WebhookScheme } from './scheme.ts';
 
-/**
- * How each provider signs, from its public documentation. Null: the provider does not say, or not any more, so no
- * policy can ask for it.
- */
-export const WEBHOOK_SCHEMES: Readonly<Record<WebhookProvider, WebhookScheme | null>> = {
+/** How each provider signs, from its public documentation. */
+export const WEBHOOK_SCHEMES: Readonly<Record<WebhookProvider, WebhookScheme>> = {
   aftership: body('aftership-hmac-sha256'),
   airship: timed('x-ua-signature', { field: 'x-ua-timestamp' }, ['timestamp', { literal: ':' }, 'body']),
   alchemy: body('x-alchemy-signature'),
@@ -43,14 +40,18 @@ export const WEBHOOK_SCHEMES: Readonly<Record<WebhookProvider, WebhookScheme | n
   },
   github: body('x-hub-signature-256', { prefix: 'sha256=' }),
   gitlab: { kind: 'token', field: 'x-gitlab-token' },
-  go1: null,
+  go1: pairs('go1-signature', 't', 'v1'),
   graphcms: {
     ...body('gcms-signature', { list: { kind: 'pairs', key: 'sign' } }),
     message: ['graphcms-envelope'],
     timestamp: { from: { listKey: 't' }, unit: 'ms' },
   },
   heroku: body('heroku-webhook-hmac-sha256'),
-  hostedhooks: null,
+  // Its documentation names the field as Ruby programs see it.
+  hostedhooks: {
+    kind: 'first-present',
+    schemes: [pairs('hostedhooks-signature', 't', 's'), pairs('http_hostedhooks_signature', 't', 's')],
+  },
   hubspot: {
     kind: 'first-present',
     schemes: [
@@ -88,7 +89,8 @@ export const WEBHOOK_SCHEMES: Readonly<Record<WebhookProvider, WebhookScheme | n
     ...timed('x-orb-signature', { field: 'x-orb-timestamp' }, versioned('v1'), 'iso'),
     prefix: 'v1=',
   },
-  orbit: null,
+  // The field holds the secret itself.
+  orbit: { kind: 'token', field: 'x-orbit-signature' },
   pagerduty: body('x-pagerduty-signature', { list: { kind: 'pairs', key: 'v1' } }),
   pinwheel: {
     ...timed('x-pinwheel-signature', { field: 'x-timestamp' }, versioned('v2')),
