@@ -18,7 +18,7 @@ export interface KeySetLimits {
 export const keySetLimits: KeySetLimits = {
   maxAgeMs: 15 * 60_000,
   staleMs: 4 * 3_600_000,
-  cooldownMs: 10_000,
+  cooldownMs: 5_000,
   setsMax: 500,
   bytesMax: 262_144,
   keysMax: 100,
