@@ -34,8 +34,12 @@ export function processContext(): CliContext {
   };
 }
 
-/** The product has one version, the root package's; the CLI runs from the checkout. */
+/** Set by the build of the package and of the executables; absent when run from source. */
+declare const PORTICO_VERSION: string | undefined;
+
+/** The product has one version, the root package's. */
 function readVersion(): string {
+  if (typeof PORTICO_VERSION === 'string') return PORTICO_VERSION;
   const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
   return /"version":\s*"([^"]+)"/.exec(text)?.[1] ?? '0.0.0';
 }

@@ -62,10 +62,12 @@ export interface TunnelFlags extends AgentFlags {
 }
 
 /** Where the configuration, the token and the log are. */
-export function addAgentFlags(command: Command): Command {
-  return addLogFlags(addConfigFlag(command))
-    .option('--authtoken <token>', 'the token to connect with, before environment and configuration')
-    .addOption(new Option('--region <region>').hideHelp());
+export function addAgentFlags(command: Command, { region = true } = {}): Command {
+  addLogFlags(addConfigFlag(command)).option(
+    '--authtoken <token>',
+    'the token to connect with, before environment and configuration',
+  );
+  return region ? command.addOption(new Option('--region <region>').hideHelp()) : command;
 }
 
 export function addLogFlags(command: Command): Command {
