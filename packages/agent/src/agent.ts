@@ -15,11 +15,12 @@ import type { RunningFileServer } from './file-server.ts';
 import { Forward } from './forward.ts';
 import type { Finding } from './host-refusal.ts';
 import { speaksTlsFinding } from './host-refusal.ts';
-import type { Exchange, HttpTapOptions } from './http-tap.ts';
+import type { Exchange, HttpTap, HttpTapOptions } from './http-tap.ts';
 import type { IncomingStream } from './incoming-stream.ts';
 import { type ConnectionHandler, toConnection } from './listener.ts';
 import type { ReplayRequest } from './replay.ts';
 import type { StreamTap } from './stream-tap.ts';
+import { BudgetTap, TapBudget } from './tap-budget.ts';
 import type { TlsKeyPair } from './terminate-tls.ts';
 import { parseUpstreamAddress, type UpstreamAddress } from './upstream-address.ts';
 
@@ -146,7 +147,8 @@ export class Agent extends EventEmitter<AgentEvents> {
   readonly #files = new Map<AgentEndpoint, RunningFileServer>();
   /** When an upstream was last asked whether it speaks TLS. */
   readonly #probed = new WeakMap<AgentEndpoint, number>();
-  #HttpTap: (new (options: HttpTapOptions) => StreamTap) | null = null;
+  #HttpTap: (new (options: HttpTapOptions) => HttpTap) | null = null;
+  readonly #tapBudget: TapBudget;
 
   constructor(options: AgentOptions) {
     super();
@@ -157,6 +159,7 @@ export class Agent extends EventEmitter<AgentEvents> {
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? silentLog;
     this.#counters = new ConnectionCounters(this.#clock);
+    this.#tapBudget = new TapBudget(this.#clock);
     this.#backoff = new Backoff({ ...defaultBackoff, ...options.backoff, random: () => this.#clock.random() });
     if (options.authtoken === '') {
       throw new AgentError('usage', 'The authtoken is missing.\nRun: portico config add-authtoken TOKEN', {
@@ -568,19 +571,34 @@ export class Agent extends EventEmitter<AgentEvents> {
     if (this.#HttpTap === null || !endpoint.isHttp || endpoint.forwardsProto === 'http2') return null;
     const kept = inspect ? (captures ?? null) : null;
     if (kept === null && observeExchanges !== true) return null;
-    return new this.#HttpTap({
-      endpoint: endpoint.name,
-      clientIp: client,
+    const skipProxyHeader = (endpoint.options.proxyProtocol ?? 0) !== 0;
+    const HttpTap = this.#HttpTap;
+    const makeTap = (): HttpTap =>
+      new HttpTap({
+        endpoint: endpoint.name,
+        clientIp: client,
+        clock: this.#clock,
+        captures: kept,
+        address,
+        skipProxyHeader,
+        onExchange: (exchange) => {
+          if (exchange.state !== 'open') endpoint.requests.closed(exchange.durationMs ?? 0);
+          else if (exchange.status === null) endpoint.requests.opened();
+          this.emit('exchange', exchange);
+        },
+        onFinding: (finding) => this.emit('finding', finding),
+      });
+    // Its PROXY header has to be read before anything else.
+    if (skipProxyHeader) return makeTap();
+    return new BudgetTap({
+      budget: this.#tapBudget,
       clock: this.#clock,
-      captures: kept,
-      address,
-      skipProxyHeader: (endpoint.options.proxyProtocol ?? 0) !== 0,
-      onExchange: (exchange) => {
-        if (exchange.state !== 'open') endpoint.requests.closed(exchange.durationMs ?? 0);
-        else if (exchange.status === null) endpoint.requests.opened();
-        this.emit('exchange', exchange);
+      makeTap,
+      onPassedOver: () => {
+        kept?.passOver();
+        endpoint.requests.opened();
       },
-      onFinding: (finding) => this.emit('finding', finding),
+      onPassedOverEnd: (durationMs) => endpoint.requests.closed(Math.round(durationMs)),
     });
   }
 

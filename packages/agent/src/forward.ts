@@ -130,7 +130,10 @@ export class Forward implements StreamHandler, UpstreamEvents {
     this.#bytesOut += bytes.length;
     this.#touch(true);
     const { tap } = this.#options;
-    if (tap === null) return this.#stream.writeCopy(bytes);
+    if (tap === null || !tap.isWatching) {
+      tap?.response(bytes);
+      return this.#stream.writeCopy(bytes);
+    }
     const kept = Buffer.from(bytes);
     tap.response(kept);
     return this.#stream.write(kept);

@@ -104,6 +104,13 @@ export class HttpTap implements StreamTap {
     });
   }
 
+  readonly isWatching = true;
+
+  /** No exchange is under way: the next bytes of the visitor begin one. */
+  get isBetween(): boolean {
+    return this.#mode === 'http' && this.#current === null && this.#requests.state === 'idle';
+  }
+
   request(bytes: Buffer): void {
     if (this.#mode === 'frames') this.#frames?.visitor.push(bytes);
     else if (this.#mode === 'proxy-header') this.#skipProxyHeader(bytes);

@@ -3,6 +3,8 @@
  * them; what it throws would stop traffic, so it throws nothing.
  */
 export interface StreamTap {
+  /** False: the bytes that pass now are not looked at. */
+  readonly isWatching: boolean;
   /** Bytes from the visitor. */
   request(bytes: Buffer): void;
   /** Bytes from the upstream. */

@@ -32,6 +32,7 @@ export class CaptureStore extends EventEmitter<CaptureEvents> {
   readonly #captures = new Map<string, Capture>();
   #bytes = 0;
   #total = 0;
+  #passedOver = 0;
 
   constructor(options: CaptureStoreOptions = {}) {
     super();
@@ -51,6 +52,15 @@ export class CaptureStore extends EventEmitter<CaptureEvents> {
   /** Since the start, those that were dropped included. */
   get total(): number {
     return this.#total;
+  }
+
+  /** Exchanges since the start that were not kept because too many came at once. */
+  get passedOver(): number {
+    return this.#passedOver;
+  }
+
+  passOver(): void {
+    this.#passedOver += 1;
   }
 
   begin(start: CaptureStart): Capture {
