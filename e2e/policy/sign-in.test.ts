@@ -44,7 +44,7 @@ describe('sign-in by policy', () => {
       settings: { PORTICO_OUTGOING_ALLOW: '127.0.0.1', PORTICO_OAUTH_PROVIDERS_FILE: file },
     });
     agent = env.agent({ backoff: { firstMs: 50, capMs: 500 } });
-    const hosts = ['oidc', 'oauth', 'idle', 'checked', 'deny'];
+    const hosts = ['oidc', 'oauth', 'idle', 'checked', 'deny', 'part'];
     await provider.allowRedirects(hosts.map((name) => `${addressOf(name)}/ngrok/oauth2/callback`));
     const upstream = await httpUpstream((request, response) => {
       const { cookie = '', 'x-user': user = '' } = request.headers;
@@ -200,6 +200,29 @@ describe('sign-in by policy', () => {
     };
     expect(await statuses({ headers: upgrade })).toBe(401);
     expect(received).toEqual([]);
+  });
+
+  it('can be asked for a part of a site', async () => {
+    const { issuer, clientId, clientSecret } = provider;
+    const config = { issuer_url: issuer, client_id: clientId, client_secret: clientSecret };
+    const policy = {
+      on_http_request: [
+        { expressions: ["req.url.path.startsWith('/members')"], actions: [{ type: 'openid-connect', config }] },
+      ],
+    };
+    await agent.forward({
+      proto: 'http',
+      name: 'part',
+      url: 'https://with-part.portico.localhost',
+      upstream: String(app.port),
+      trafficPolicy: JSON.stringify(policy),
+    });
+    const page = await newPage();
+    await page.goto(addressOf('part'));
+    expect(page.url()).toBe(`${addressOf('part')}/`);
+    await page.goto(`${addressOf('part')}/members/x`);
+    await signInAtProvider(page, 'alice');
+    expect(page.url()).toBe(`${addressOf('part')}/members/x`);
   });
 
   it('turns away whom a later rule does not want', async () => {

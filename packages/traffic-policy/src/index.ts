@@ -69,6 +69,7 @@ export {
 } from './run/perform-action.ts';
 export { RateLimiter, type RateLimitRule, type RateLimitVerdict } from './run/rate-limiter.ts';
 export { redirectUrl, regexFor, rewrittenTarget, urlOf } from './run/rewrite-url.ts';
+export { answersItsOwnPath, SIGN_IN_PATHS, type SignInPath, signInPathOf } from './run/sign-in-paths.ts';
 export { type RuleStep, walkRules } from './run/walk-rules.ts';
 export { type SecretName, secretNames } from './secret-names.ts';
 export {

@@ -1,6 +1,7 @@
 import type { Action } from '../actions/catalogue.ts';
 import type { PolicyScope } from '../expressions/scope.ts';
 import { type CompiledRule, ruleFires } from '../policy.ts';
+import { answersItsOwnPath } from './sign-in-paths.ts';
 
 export interface RuleStep {
   readonly rule: CompiledRule;
@@ -24,8 +25,12 @@ export function* walkRules(
   fires: (rule: CompiledRule, scope: PolicyScope) => boolean = ruleFires,
 ): Generator<RuleStep, void, 'on' | 'end'> {
   for (const rule of rules) {
-    if (!fires(rule, scope)) continue;
+    const isFiring = fires(rule, scope);
+    const request = isFiring ? null : scope.request;
+    if (!isFiring && request?.target.startsWith('/ngrok/') !== true) continue;
     for (const action of rule.actions) {
+      // A sign-in for some pages only is still asked for its own paths.
+      if (request !== null && !answersItsOwnPath(action, request)) continue;
       if ((yield { rule, action }) === 'end') return;
     }
   }

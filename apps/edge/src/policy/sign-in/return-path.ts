@@ -1,3 +1,5 @@
+import { SIGN_IN_PATHS } from '@portico/traffic-policy';
+
 const CHARACTERS_MAX = 2_048;
 
 /**
@@ -13,13 +15,6 @@ export function safeReturnPath(text: string | null): string {
   const path = `${url.pathname}${url.search}`;
   return path.startsWith('//') || isOwnPath(url.pathname) ? '/' : path;
 }
-
-/** The paths that the edge answers itself where a policy asks for sign-in. */
-export const SIGN_IN_PATHS = {
-  login: '/ngrok/login',
-  logout: '/ngrok/logout',
-  callback: '/ngrok/oauth2/callback',
-} as const;
 
 function isOwnPath(path: string): boolean {
   return Object.values(SIGN_IN_PATHS).some((own) => own === path);

@@ -9,7 +9,9 @@ import {
   type PolicyScope,
   type RequestContext,
   type ResultName,
+  SIGN_IN_PATHS,
   type SignInConfig,
+  signInPathOf,
 } from '@portico/traffic-policy';
 import { LRUCache } from 'lru-cache';
 import type { ActionOf, AsyncAction, AsyncOutcome, AsyncTools } from '../async-action.ts';
@@ -36,7 +38,7 @@ import {
 } from './identity-provider.ts';
 import type { IdentityProviders } from './identity-providers.ts';
 import type { ProviderSettings } from './provider-settings.ts';
-import { SIGN_IN_PATHS, safeReturnPath } from './return-path.ts';
+import { safeReturnPath } from './return-path.ts';
 import type { SealContext, SealedBox } from './sealed-box.ts';
 import {
   DEFAULT_SESSION_RULES,
@@ -58,7 +60,7 @@ export interface SignInParts {
   readonly providers: IdentityProviders;
   readonly box: SealedBox;
   readonly settings: ProviderSettings;
-  /** Domains that other accounts have names under: no cookie may be shared there. */
+  /** Domains that other accounts have names under: no cookie may be shared there, above or below. */
   readonly sharedDomains: readonly string[];
 }
 
@@ -152,18 +154,16 @@ export class SignIn {
   }
 
   async #visit(visit: Visit): Promise<AsyncOutcome> {
-    const { url, config } = visit;
-    const authId = url.searchParams.get('auth_id');
-    const isMeant = authId === null || authId === (config.authId ?? '');
-    switch (isMeant ? url.pathname : '') {
-      case SIGN_IN_PATHS.callback:
+    const { url, config, request } = visit;
+    switch (signInPathOf(request, config)) {
+      case 'callback':
         return this.#finish(visit);
-      case SIGN_IN_PATHS.logout:
+      case 'logout':
         return this.#logout(visit);
-      case SIGN_IN_PATHS.login:
-        if (!isNavigation(visit.request)) return this.#refuseUnsigned(visit, 'good');
+      case 'login':
+        if (!isNavigation(request)) return this.#refuseUnsigned(visit, 'good');
         return this.#begin(visit, safeReturnPath(url.searchParams.get('redirect_path')), true);
-      default:
+      case null:
         return this.#enter(visit);
     }
   }
@@ -397,7 +397,9 @@ export class SignIn {
     const host = url.hostname;
     const bad = (reason: string): PorticoError => new PorticoError(3313, { domain, host, reason });
     if (host !== domain && !host.endsWith(`.${domain}`)) throw bad('the host is not under it');
-    const isShared = this.#parts.sharedDomains.some((shared) => shared === domain || shared.endsWith(`.${domain}`));
+    const isShared = this.#parts.sharedDomains.some(
+      (shared) => shared === domain || shared.endsWith(`.${domain}`) || domain.endsWith(`.${shared}`),
+    );
     if (isShared) throw bad('other accounts have names under it');
     return { secure, domain, authId };
   }
