@@ -15,6 +15,9 @@ beforeAll(async () => {
     'bad-url.yml': 'version: 3\nagent: {authtoken: tok, connect_url: "no host"}\n',
     'no-ca.yml': 'version: 3\nagent: {authtoken: tok, connect_url: "localhost:1", connect_cas: missing.pem}\n',
     'unknown-key.yml': 'version: 3\nagent:\n  authtoken: tok\n  conect_url: "localhost:1"\n',
+    'bad-policy.yml': 'on_http_request:\n  - actions:\n      - type: denyy\n      - type: rate-limit\n',
+    'inline-policy.yml':
+      'version: 3\nagent: {authtoken: tok, connect_url: "localhost:1"}\nendpoints:\n  - name: web\n    upstream: {url: 80}\n    traffic_policy: {on_http_request: [{actions: [{type: denyy}]}]}\n',
     'policy.yml':
       'version: 2\nauthtoken: tok\nserver_addr: "localhost:1"\ntunnels:\n  web: {proto: http, addr: 80, labels: ["a=b"]}\n',
   };
@@ -46,6 +49,19 @@ const refused: [string, RegExp[]][] = [
   ['http 80 --basic-auth nonsense --config @good.yml', [/user:password/]],
   ['http 80 --oauth google --oidc https://x --config @good.yml', [/either --oauth or --oidc/]],
   ['http 80 --traffic-policy-file /nowhere.yml --config @good.yml', [/policy file \/nowhere\.yml cannot be read/]],
+  [
+    'http 80 --traffic-policy-file @bad-policy.yml --config @good.yml',
+    [/traffic policy cannot be used/, /bad-policy\.yml:3:\d+: .*denyy.*deny/, /4:\d+: .*rate-limit/, /ERR_NGROK_2201/],
+  ],
+  ['tcp 22 --traffic-policy-file @bad-policy.yml --config @good.yml', [/bad-policy\.yml:1:1: .*tcp.*ERR_NGROK_2230/]],
+  [
+    'start web --config @inline-policy.yml',
+    [/policy of endpoint "web"/, /traffic_policy\.on_http_request\[0\]\.actions\[0\]\.type: .*denyy/, /ERR_NGROK_2201/],
+  ],
+  [
+    'http 80 --traffic-policy-url http://localhost:1/p.yml --config @good.yml',
+    [/policy at http:\/\/localhost:1\/p\.yml/],
+  ],
   ['tls 443 --crt /nowhere.pem --config @good.yml', [/give both/]],
   ['http 80 --upstream-tls-verify-cas /nowhere.pem --config @good.yml', [/CA file \/nowhere\.pem cannot be read/]],
   ['http 80 --log-format xml', [/Allowed choices are term, logfmt, json/]],

@@ -3,6 +3,8 @@ import { type Change, InternalClient, type SessionCommand } from '@portico/api-c
 import { PorticoError } from '@portico/errors';
 import { RemoteRegistry } from '@portico/registry';
 import { addToBlockList, createLogger, type Logger, newId } from '@portico/service';
+import { CaptureReporter } from './capture/capture-reporter.ts';
+import { Recorder } from './capture/recorder.ts';
 import type { EdgeConfig } from './config.ts';
 import { AccountSettings } from './control/account-settings.ts';
 import { CloudFeed } from './control/cloud-feed.ts';
@@ -31,6 +33,7 @@ import { Watchdog } from './observe/watchdog.ts';
 import { ForwardInternal } from './policy/forward-internal.ts';
 import { createNetworkActions } from './policy/network-actions.ts';
 import { Policies } from './policy/policies.ts';
+import { TlsTerminator } from './policy/tls-terminator.ts';
 import { ErrorAnswers } from './proxy/error-response.ts';
 import { HttpProxy } from './proxy/http-proxy.ts';
 import { PlatformProxy } from './proxy/platform-proxy.ts';
@@ -109,6 +112,13 @@ export async function startEdge(
   const registry = new RemoteRegistry({ baseUrl: config.internal.url, credential: config.internal.credential });
   const reporting = { client, nodeId, epoch, now };
   const usage = new UsageReporter({ ...reporting, everyMs: limits.usageReportMs, log: part('usage') });
+  const captures = new CaptureReporter({
+    client,
+    nodeId,
+    epoch,
+    bytesMax: limits.captureQueueBytes,
+    log: part('capture'),
+  });
   const events = new EventsReporter({ ...reporting, ring: limits.eventRing, log: part('events') });
   const live = new LiveState({
     registry,
@@ -203,10 +213,19 @@ export async function startEdge(
     data: {
       ipPolicy: (accountId, id) => settings.ipPolicy(accountId, id),
       secret: (accountId, vault, name) => settings.secret(accountId, vault, name),
+      certificateAuthority: (accountId, id) => settings.certificateAuthority(accountId, id),
       ipFacts: () => null,
     },
     asyncActions: { ...network.actions, 'forward-internal': new ForwardInternal(internal) },
     onLog: (endpoint, metadata) => part('policy').info({ endpointId: endpoint.id, metadata }, 'log action'),
+  });
+  const recorder = new Recorder({
+    ruleOf: (accountId) => settings.captureRule(accountId),
+    reporter: captures,
+    keys,
+    region: config.region,
+    now,
+    nowMs: () => performance.now(),
   });
   const proxy = new HttpProxy({
     routes: router,
@@ -219,8 +238,13 @@ export async function startEdge(
       certificates.covers(serverName, hostname) && sameOwner(router, serverName, hostname),
     refusal,
     ownAnswers: rootCertificateAnswer(() => rootPem),
+    noted: (exchange, endpoint) => recorder.begin(exchange, endpoint),
   });
+  const terminator = new TlsTerminator(certificates, policies.data);
   const tcpProxy = new TcpProxy({
+    policies,
+    terminator,
+    onFault: (error) => errors.report(error),
     admits: (accountId, address) => settings.admits(accountId, address),
     sweep,
     limits: visitorLimits,
@@ -266,6 +290,7 @@ export async function startEdge(
     certificates,
     idleStreams,
     tcpProxy,
+    terminator,
     findTls: (serverName) => router.findTls(serverName),
     connectHosts: new Set(connectHosts),
     agents: agentListener,
@@ -297,7 +322,7 @@ export async function startEdge(
     sessions.close();
     client.close();
     for (const listener of opened) await listener.close();
-    await Promise.all([registry.close(), usage.close(), events.close()]);
+    await Promise.all([registry.close(), usage.close(), captures.close(), events.close()]);
     throw error;
   }
 
@@ -388,6 +413,12 @@ export async function startEdge(
     () => events.dropped,
   );
 
+  metrics.gauge(
+    'portico_captures_dropped_total',
+    'Exchanges of which no record was kept, since there was no room for it.',
+    () => captures.dropped,
+  );
+
   const connected = Promise.withResolvers<void>();
   const connectCertificate = new ConnectCertificateKeeper({
     names: ['localhost', '127.0.0.1', '::1', `connect.${baseDomain}`, ...config.connectNames],
@@ -413,7 +444,8 @@ export async function startEdge(
     },
   });
   const publicPorts = shownPorts(config, ports);
-  const showNode = (): void => live.putNode({ epoch, version, connectAddress, publicPorts, draining });
+  const visitors = { host: visitorHost(config), http: ports.http, https: ports.https };
+  const showNode = (): void => live.putNode({ epoch, version, connectAddress, publicPorts, visitors, draining });
   showNode();
   link.start();
   issuing.start();
@@ -434,7 +466,7 @@ export async function startEdge(
       connectCertificate.close();
       await Promise.all([issuing.close(), link.close()]);
       await live.close();
-      await Promise.all([registry.close(), usage.close(), events.close(), admin?.close()]);
+      await Promise.all([registry.close(), usage.close(), captures.close(), events.close(), admin?.close()]);
       client.close();
       sessions.close();
       sweep.close();
@@ -531,6 +563,12 @@ function sameOwner(router: Router, serverName: string, hostname: string): boolea
   const one = router.findHttp('https', serverName);
   const other = router.findHttp('https', hostname);
   return one !== null && other !== null && one.accountId === other.accountId;
+}
+
+/** Where the API reaches the visitors' listeners: every address means any, and loopback is one. */
+function visitorHost({ bindAddress, connectNames }: EdgeConfig): string {
+  if (bindAddress === '0.0.0.0' || bindAddress === '::') return connectNames[0] ?? '127.0.0.1';
+  return bindAddress;
 }
 
 /** What people should dial: the first configured name, else what the certificate covers and resolves. */

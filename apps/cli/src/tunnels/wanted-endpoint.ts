@@ -11,6 +11,7 @@ import type { ClassicOptions } from '@portico/traffic-policy';
 import type { ClassicConfig, EndpointConfig, TlsEnd } from '../config/agent-config.ts';
 import { errnoOf } from '../config/load-config.ts';
 import { CliError } from '../output/cli-error.ts';
+import { checkPolicy } from './check-policy.ts';
 
 /** One endpoint to open, checked as far as that goes without a server. */
 export interface WantedEndpoint extends ForwardedOptions {
@@ -82,6 +83,7 @@ export function parsed<T>(read: () => T): T {
 /** The policy as JSON or YAML text: what the options in older words ask for, then what the document says. */
 async function policyOf(config: EndpointConfig, upstream: UpstreamAddress): Promise<string | null> {
   const own = await ownPolicy(config);
+  if (own !== null) await checkPolicy(own, config);
   const classic = await classicOptions(config, upstream);
   if (classic === null) return own;
   const { translateOptions } = await import('@portico/traffic-policy');
