@@ -1,23 +1,42 @@
 import { PorticoError } from '@portico/errors';
-import { changedUpstreamRequest, fieldRole, stripPlatformFields, type UpstreamRequest } from '@portico/http-rules';
-import { type Fields, parseAuthority, type RequestHead, type ResponseHead } from '@portico/http1';
+import {
+  changedUpstreamRequest,
+  fieldRole,
+  getFields,
+  stripPlatformFields,
+  type UpstreamRequest,
+} from '@portico/http-rules';
+import {
+  type BodyKind,
+  CHUNKED,
+  type Fields,
+  parseAuthority,
+  type RequestHead,
+  type ResponseHead,
+} from '@portico/http1';
 import {
   type Action,
   type Answer,
+  ChangedRequest,
+  ChangedResponse,
   type CircuitBreaker,
   type PlainValue,
   PolicyScope,
   type RequestContext,
 } from '@portico/traffic-policy';
+import type { ExchangeNotes } from '../capture/recorder.ts';
 import { countError, type Endpoint } from '../endpoint/endpoint.ts';
 import { answerWhole, type ErrorAnswers, ownHead } from '../proxy/error-response.ts';
 import type { Exchange, ExchangeHandler, TakenOver, Visitor } from '../proxy/exchange.ts';
 import type { Sweep } from '../proxy/sweep.ts';
-import type { AsyncOutcome, AsyncTools } from './async-action.ts';
+import type { ActionOf, AsyncOutcome, AsyncTools } from './async-action.ts';
+import { replaceInBody } from './body-find-replace.ts';
+import { type Coding, Compressor, chooseCompression, compressedFields } from './compression.ts';
 import type { EndpointPolicy } from './endpoint-policy.ts';
 import { type BodyLimit, HeldBody } from './held-body.ts';
 import { isAsyncType, type Policies } from './policies.ts';
 import { type PhaseEnd, type PhaseRunner, runPhase } from './run-phase.ts';
+import { withoutSignInCookies } from './sign-in/cookies.ts';
 import { ArrivalContext, endpointContext, ReceivedRequest, ReceivedResponse } from './traffic-contexts.ts';
 
 /** Where an exchange goes when its policy has let it pass. */
@@ -73,11 +92,14 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
   #continued = false;
   readonly #body = new HeldBody();
   /** The answer while the response phase takes time. */
-  #held: { readonly head: ResponseHead; readonly own: Fields; readonly body: HeldBody } | null = null;
+  #held: { head: ResponseHead; readonly own: Fields; readonly body: HeldBody } | null = null;
   /** When the response phase began; null while none takes time. */
   #decidingSinceMs: number | null = null;
   readonly #ownFields: Fields = [];
   #circuits: CircuitBreaker[] = [];
+  /** Chosen by the response phase; its seat is taken. */
+  #coding: Coding | null = null;
+  #compressor: Compressor | null = null;
   #gone = false;
 
   constructor({
@@ -102,6 +124,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     this.#hops = hops;
     this.#request = request;
     this.#startedMs = host.sweep.now();
+    if (exchange.notes !== undefined) exchange.notes.policy = this.trace;
     this.#connection = new ArrivalContext(visitor.arrival, host.policies);
     const origin = {
       clientIp: visitor.address,
@@ -112,6 +135,10 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     };
     this.#received = new ReceivedRequest(request, origin, visitor.http2);
     this.#context = this.#received;
+  }
+
+  get notes(): ExchangeNotes | undefined {
+    return this.#under.notes;
   }
 
   /** Runs the phases up to the request and sends the exchange where they lead. */
@@ -193,7 +220,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     }
     for (const chunk of this.#body.take()) handler.onBody(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
     if (this.#body.ended) handler.onBodyEnd(this.#body.trailers);
-    else this.#resumeRequest();
+    this.#resumeRequest();
   }
 
   pause(): void {
@@ -220,14 +247,15 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     }
     const clean = { ...response, fields: stripPlatformFields(response.fields) };
     const scope = this.#scope('on_http_response', clean);
+    this.#held = { head: clean, own, body: new HeldBody() };
     const end = runPhase(rules, this.#runner(scope));
     if (!(end instanceof Promise)) {
+      this.#held = null;
       this.#responseDecided(end, scope, clean, own);
       return;
     }
     this.#state = 'deciding';
     this.#decidingSinceMs = this.#host.sweep.now();
-    this.#held ??= { head: clean, own, body: new HeldBody() };
     void end.then((late) => {
       if (this.#state === 'deciding' && !this.#gone) {
         this.#guarded(() => this.#responseDecided(late, scope, this.#held?.head ?? clean, own));
@@ -244,7 +272,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
         return body.isWanted;
       }
       case 'answering':
-        return this.#under.write(chunk);
+        return this.#compressor === null ? this.#under.write(chunk) : this.#compressor.write(chunk);
       default:
         return true;
     }
@@ -252,7 +280,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
 
   end(trailers: Fields): void {
     if (this.#state === 'deciding') this.#held?.body.end(trailers);
-    else if (this.#state === 'answering') this.#finish(trailers);
+    else if (this.#state === 'answering') this.#endAnswer(trailers);
   }
 
   cut(): void {
@@ -305,7 +333,8 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
   }
 
   onVisitorWritable(): void {
-    this.#handler?.onVisitorWritable();
+    if (this.#compressor !== null) this.#compressor.resume();
+    else this.#handler?.onVisitorWritable();
   }
 
   onGone(): void {
@@ -357,7 +386,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
   }
 
   #pass(): void {
-    const context = this.#context;
+    const context = this.#policy.signsIn ? withoutSignInCookies(this.#context) : this.#context;
     if (context === this.#received) {
       this.#state = 'passed';
       this.#host.forward(this, this.#endpoint, null);
@@ -401,7 +430,9 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
       case 'passed': {
         this.#state = 'answering';
         const fields = [...(scope.response?.fields ?? head.fields)];
-        this.#under.head({ ...head, fields }, this.#withOwn(own));
+        const { body } = head;
+        const sent = this.#coding === null ? body : this.#startCompressor(this.#coding, body.kind !== 'length');
+        this.#under.head({ ...head, fields, body: sent }, this.#withOwn(own));
         this.#release();
         return;
       }
@@ -413,7 +444,8 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
         this.#settle();
         return;
       case 'failed':
-        this.#fail(end.error);
+        // A body that is too large is the upstream's here, not the visitor's.
+        this.#fail(end.error, end.error.code === 3903 ? 502 : end.error.status);
         return;
       case 'closed':
       case 'forwarded':
@@ -428,8 +460,8 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     this.#held = null;
     if (held === null) return;
     let room = true;
-    for (const chunk of held.body.take()) room = this.#under.write(chunk);
-    if (held.body.ended) this.#finish(held.body.trailers);
+    for (const chunk of held.body.take()) room = this.write(chunk);
+    if (held.body.ended) this.#endAnswer(held.body.trailers);
     else if (room) this.#handler?.onVisitorWritable();
   }
 
@@ -456,14 +488,14 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     answerWhole(to, answer.status, fields, Buffer.from(answer.body), own);
   }
 
-  #fail(error: PorticoError): void {
+  #fail(error: PorticoError, status = error.status): void {
     this.trace.request ??= 'failed';
     countError(this.#endpoint.counters, error.code);
     this.#dropUpstream();
     const under = this.#under.ownAnswer();
     this.#settle();
     if (under.answered) under.cut();
-    else this.#host.errors.answer(under, error, { endpoint: this.#endpoint });
+    else this.#host.errors.answer(under, error, { endpoint: this.#endpoint, status });
   }
 
   /** The upstream's part in this exchange is over; it sees an abort if it was not done. */
@@ -471,6 +503,30 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     const handler = this.#handler;
     this.#handler = null;
     handler?.onGone();
+  }
+
+  #startCompressor(coding: Coding, flushes: boolean): BodyKind {
+    this.#coding = null;
+    this.#compressor = new Compressor(coding, {
+      flushes,
+      sink: {
+        onChunk: (chunk) => this.#under.write(chunk),
+        onRoom: () => this.#handler?.onVisitorWritable(),
+        onEnd: (trailers) => this.#finish(trailers),
+        onError: (error) => {
+          this.#host.errors.report(error);
+          this.#dropUpstream();
+          this.cut();
+        },
+      },
+      onOver: () => this.#host.policies.compressors.leave(),
+    });
+    return CHUNKED;
+  }
+
+  #endAnswer(trailers: Fields): void {
+    if (this.#compressor === null) this.#finish(trailers);
+    else this.#compressor.end(trailers);
   }
 
   #finish(trailers: Fields): void {
@@ -485,6 +541,12 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     this.#held?.body.abandon(GONE);
     this.#held = null;
     this.#body.abandon(GONE);
+    if (this.#coding !== null) this.#host.policies.compressors.leave();
+    this.#coding = null;
+    this.#compressor?.dispose();
+    this.#compressor = null;
+    // What is left of the request is thrown away, but it has to come for the next one to be seen.
+    this.#resumeRequest();
     this.#abort.abort();
   }
 
@@ -506,7 +568,8 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     if (this.#receiving) return;
     this.#receiving = true;
     this.#under.receive(this);
-    if (!this.#body.isWanted && !this.#body.ended && this.#state === 'request') this.pause();
+    const isExpected = this.#request.body.kind !== 'none' && !this.#body.ended;
+    if (isExpected && !this.#body.isWanted && this.#state === 'request') this.pause();
   }
 
   #resumeRequest(): void {
@@ -572,6 +635,12 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     switch (action.type) {
       case 'circuit-breaker':
         return this.#askCircuit(action, scope);
+      case 'compress-response':
+        return this.#chooseCompression(action, scope);
+      case 'request-body-find-replace':
+        return this.#replaceInRequest(action, scope);
+      case 'response-body-find-replace':
+        return this.#replaceInResponse(action, scope);
       case 'terminate-tls':
         // TLS ended before this endpoint was known: the visitor has to come on a connection of its own.
         throw new PorticoError(421, { sni: this.visitor.serverName ?? '', host: this.#request.hostname });
@@ -580,7 +649,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     }
   }
 
-  #askCircuit(action: Extract<Action, { type: 'circuit-breaker' }>, scope: PolicyScope): AsyncOutcome {
+  #askCircuit(action: ActionOf<'circuit-breaker'>, scope: PolicyScope): AsyncOutcome {
     const circuit = this.#policy.circuit(action);
     if (circuit === null) return NEXT;
     const allowed = circuit.allow();
@@ -593,6 +662,69 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
       kind: 'answer',
       answer: { status: 503, fields: [], body: EMPTY, error: { code: 3202, details: { percent } } },
     };
+  }
+
+  #chooseCompression(action: ActionOf<'compress-response'>, scope: PolicyScope): AsyncOutcome {
+    const { response } = scope;
+    const head = this.#held?.head;
+    if (response === null || head === undefined) return NEXT;
+    const { compressors } = this.#host.policies;
+    let choice = chooseCompression({
+      algorithms: action.config.algorithms,
+      asked: getFields(this.#under.request.fields, 'accept-encoding'),
+      method: this.#request.method,
+      status: response.statusCode,
+      fields: response.fields,
+      hasBody: head.body.kind !== 'none' && !(head.body.kind === 'length' && head.body.bytes === 0),
+    });
+    if (choice.kind === 'compress' && this.#coding === null && !compressors.take()) choice = { kind: 'not-wanted' };
+    if (choice.kind === 'compress') this.#coding = choice.coding;
+    scope.response = new ChangedResponse(response, compressedFields(response.fields, choice));
+    const result = {
+      already_compressed: choice.kind === 'already',
+      negotiated_algorithm: choice.kind === 'compress' ? choice.coding : '',
+    };
+    scope.setResult('compress', result);
+    scope.setResult('compress_response', result);
+    return NEXT;
+  }
+
+  async #replaceInRequest(action: ActionOf<'request-body-find-replace'>, scope: PolicyScope): Promise<AsyncOutcome> {
+    const { bodyBytesMax: maxBytes } = this.#host.policies;
+    const { body: kind } = this.#request;
+    const { request } = scope;
+    if (request === null || kind.kind === 'none') return NEXT;
+    const body = await this.#wholeBody({ maxBytes, action: action.type });
+    const { fields } = request;
+    const { signal } = this.#abort;
+    const replaced = await replaceInBody(action.config, { action: action.type, scope, body, fields, maxBytes, signal });
+    scope.setResult('request_body_find_replace', { replacements: replaced.replacements });
+    if (replaced.replacements === 0) return NEXT;
+    this.#body.replace(replaced.body);
+    this.#request = { ...this.#request, body: { kind: 'length', bytes: replaced.body.length } };
+    scope.request = new ChangedRequest(request, { fields: replaced.fields });
+    return NEXT;
+  }
+
+  async #replaceInResponse(action: ActionOf<'response-body-find-replace'>, scope: PolicyScope): Promise<AsyncOutcome> {
+    const held = this.#held;
+    const { bodyBytesMax: maxBytes } = this.#host.policies;
+    if (held === null || held.head.body.kind === 'none' || this.#request.method === 'HEAD') return NEXT;
+    const whole = held.body.whole({ maxBytes, action: action.type });
+    // What was held back before anybody asked for it comes now.
+    if (held.body.isWanted) this.#handler?.onVisitorWritable();
+    const body = await whole;
+    const { response } = scope;
+    if (response === null) return NEXT;
+    const { fields } = response;
+    const { signal } = this.#abort;
+    const replaced = await replaceInBody(action.config, { action: action.type, scope, body, fields, maxBytes, signal });
+    scope.setResult('response_body_find_replace', { replacements: replaced.replacements });
+    if (replaced.replacements === 0) return NEXT;
+    held.body.replace(replaced.body);
+    held.head = { ...held.head, body: { kind: 'length', bytes: replaced.body.length } };
+    scope.response = new ChangedResponse(response, replaced.fields);
+    return NEXT;
   }
 
   #performLater(action: Action, scope: PolicyScope): Promise<AsyncOutcome> {

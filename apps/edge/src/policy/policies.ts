@@ -27,6 +27,7 @@ import type {
   AsyncTools,
   ConnectTools,
 } from './async-action.ts';
+import { CompressorSeats } from './compression.ts';
 import { EndpointPolicy } from './endpoint-policy.ts';
 
 /** What policies refer to and do not hold themselves, by account. Answers are those of this moment: nothing is cached. */
@@ -63,6 +64,8 @@ export class Policies {
   readonly hopsMax: number;
   /** Bytes of a body that actions may ask for as a whole. On excess: 413. */
   readonly bodyBytesMax: number;
+  /** Answers that may be compressed at once. On excess: they go out as they are. */
+  readonly compressors: CompressorSeats;
   readonly #limits: PolicyLimits;
   readonly #rateLimiter: RateLimiter;
 
@@ -76,6 +79,7 @@ export class Policies {
     phaseMs = 60_000,
     hopsMax = 10,
     bodyBytesMax = 1_048_576,
+    compressorsMax = 256,
   }: {
     data?: PolicyData;
     asyncActions?: AsyncActions;
@@ -86,6 +90,7 @@ export class Policies {
     phaseMs?: number;
     hopsMax?: number;
     bodyBytesMax?: number;
+    compressorsMax?: number;
   } = {}) {
     this.data = data;
     this.asyncActions = asyncActions;
@@ -94,6 +99,7 @@ export class Policies {
     this.phaseMs = phaseMs;
     this.hopsMax = hopsMax;
     this.bodyBytesMax = bodyBytesMax;
+    this.compressors = new CompressorSeats(compressorsMax);
     this.#limits = limits;
     this.#rateLimiter = rateLimiter;
   }
@@ -188,7 +194,13 @@ function missing(action: Action): Promise<never> {
 }
 
 /** Actions that need time, a body or a handshake and are done by the edge itself. */
-const RUN_HERE: ReadonlySet<ActionType> = new Set<ActionType>(['circuit-breaker', 'terminate-tls']);
+const RUN_HERE: ReadonlySet<ActionType> = new Set<ActionType>([
+  'circuit-breaker',
+  'compress-response',
+  'request-body-find-replace',
+  'response-body-find-replace',
+  'terminate-tls',
+]);
 
 const ASYNC_TYPES: ReadonlySet<string> = new Set<AsyncActionType>([
   'oauth',

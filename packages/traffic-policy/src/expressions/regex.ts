@@ -35,6 +35,11 @@ export class Regex {
     this.#instructions = instructions;
   }
 
+  /** Size of its program: what it costs for each character of a text. */
+  get instructions(): number {
+    return this.#instructions;
+  }
+
   /** Whether the pattern is found anywhere in the text. */
   test(text: string, budget: Budget): boolean {
     this.#pay(text, budget);
