@@ -223,6 +223,10 @@ describe('sign-in by policy', () => {
     await page.goto(`${addressOf('part')}/members/x`);
     await signInAtProvider(page, 'alice');
     expect(page.url()).toBe(`${addressOf('part')}/members/x`);
+    await page.goto(`${addressOf('part')}/open`);
+    // Where no sign-in is asked for, the app sees none of its cookies either.
+    expect(received.at(-1)).toMatchObject({ cookie: 'app=mine' });
+    expect(await sessionCookies(page)).toEqual(['__Host-portico.session']);
   });
 
   it('turns away whom a later rule does not want', async () => {

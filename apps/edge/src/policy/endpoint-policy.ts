@@ -6,15 +6,20 @@ import { type Action, CircuitBreaker, type CompiledPolicy, EMPTY_POLICY } from '
  */
 export class EndpointPolicy {
   readonly compiled: CompiledPolicy;
+  /** Browsers may send cookies of a sign-in, on pages too where none is asked for. */
+  readonly signsIn: boolean;
   readonly #circuits = new Map<Action, CircuitBreaker>();
 
   constructor(compiled: CompiledPolicy) {
     this.compiled = compiled;
+    let signsIn = false;
     for (const rule of compiled.phases.on_http_request) {
       for (const action of rule.actions) {
         if (action.type === 'circuit-breaker') this.#circuits.set(action, new CircuitBreaker(action.config));
+        signsIn ||= action.type === 'oauth' || action.type === 'openid-connect';
       }
     }
+    this.signsIn = signsIn;
   }
 
   circuit(action: Action): CircuitBreaker | null {

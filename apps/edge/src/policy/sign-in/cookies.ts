@@ -1,4 +1,4 @@
-import type { RequestContext } from '@portico/traffic-policy';
+import { ChangedRequest, type RequestContext } from '@portico/traffic-policy';
 
 /** How cookies of one sign-in action are named and where browsers send them. */
 export interface CookieJar {
@@ -100,7 +100,13 @@ function setCookie(jar: CookieJar, name: string, value: string, maxAgeS: number,
   ].join('; ');
 }
 
-/** The fields without any cookie of ours: what an upstream gets. The same array when there is none. */
+/** A request as an upstream gets it: without any cookie of ours. The same one when there is none. */
+export function withoutSignInCookies(request: RequestContext): RequestContext {
+  const fields = withoutOurCookies(request.fields);
+  return fields === request.fields ? request : new ChangedRequest(request, { fields });
+}
+
+/** The fields without any cookie of ours. The same array when there is none. */
 export function withoutOurCookies(fields: readonly string[]): readonly string[] {
   let result: string[] | null = null;
   for (let index = 0; index + 1 < fields.length; index += 2) {

@@ -2,7 +2,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import { PorticoError } from '@portico/errors';
 import {
   type Answer,
-  ChangedRequest,
   emptyAnswer,
   type OAuthConfig,
   type OpenIdConnectConfig,
@@ -27,7 +26,7 @@ import {
   SESSION_CHARACTERS_MAX,
   sessionCookies,
   staleNonceCookies,
-  withoutOurCookies,
+  withoutSignInCookies,
 } from './cookies.ts';
 import {
   type Application,
@@ -430,9 +429,7 @@ function redirectUri(url: URL): string {
 
 function strip(scope: PolicyScope): void {
   const { request } = scope;
-  if (request === null) return;
-  const fields = withoutOurCookies(request.fields);
-  if (fields !== request.fields) scope.request = new ChangedRequest(request, { fields });
+  if (request !== null) scope.request = withoutSignInCookies(request);
 }
 
 interface Start {
