@@ -186,7 +186,7 @@ describe('the JavaScript client of the REST API', () => {
     expect(await client.tunnels.get(tunnel?.id)).toMatchObject({ publicUrl: endpoint.url, endpoint: { id: seen.id } });
     const [session] = await client.tunnelSessions.list();
     expect(await client.tunnelSessions.get(session?.id)).toMatchObject({ id: session?.id, transport: 'ngrok/2' });
-    await expect(client.tunnelSessions.update({ id: session?.id })).rejects.toMatchObject({
+    await expect(client.tunnelSessions.update({ id: session?.id ?? '' })).rejects.toMatchObject({
       errorCode: 'ERR_NGROK_808',
     });
     await client.tunnelSessions.restart(session?.id);

@@ -257,6 +257,7 @@ export async function startEdge(
     limits: visitorLimits,
     range: config.tcp.range,
     address: config.bindAddress,
+    find: (port) => router.findTcp(port),
   });
   const cloud = new CloudEndpoints({
     accounts: settings,

@@ -191,6 +191,8 @@ export const cloudEndpoint = z.object({
   internal: z.boolean(),
   poolingEnabled: z.boolean(),
   trafficPolicy: z.string(),
+  /** Its domain is not its account's now: visitors are not led to it. */
+  nameLost: z.boolean().optional(),
 });
 export type CloudEndpoint = z.infer<typeof cloudEndpoint>;
 
@@ -429,6 +431,9 @@ export const liveClaim = z.object({
   internal: z.boolean().optional(),
   /** Shares its URL with others of its account. */
   poolingEnabled: z.boolean().optional(),
+  description: z.string().optional(),
+  /** What the upstream speaks; HTTP/1.1 if nothing is said. */
+  forwardsProto: z.literal('http2').optional(),
 });
 export type LiveClaim = z.infer<typeof liveClaim>;
 

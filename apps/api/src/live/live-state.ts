@@ -191,10 +191,14 @@ function nodeOf(value: string): LiveNode | null {
   }
 }
 
-/** `claims/https/shop.base` → shop.base; `claims/tcp/20017` → tcp/20017. */
+/**
+ * `claims/https/shop.base` → shop.base; `claims/tcp/20017` → tcp/20017. Those who share a name stand below it:
+ * `claims/https/shop.base/<bind id>`.
+ */
 function nameOf(key: string): string {
   const [, scheme = '', ...rest] = key.split('/');
-  return scheme === 'tcp' ? `tcp/${rest.join('/')}` : rest.join('/');
+  if (scheme === 'internal') return rest.join('/');
+  return scheme === 'tcp' ? `tcp/${rest[0] ?? ''}` : (rest[0] ?? '');
 }
 
 /** Entries by key and by account. */

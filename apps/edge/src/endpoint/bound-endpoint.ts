@@ -12,7 +12,10 @@ import {
 /** What the agent said about it; shown to its owner. */
 export interface EndpointFacts {
   readonly name: string;
+  readonly description: string;
   readonly metadata: string;
+  /** It shares its URL with others of its account that say so too. */
+  readonly poolingEnabled: boolean;
   readonly forwardsTo: string;
   readonly forwardsProto: 'http1' | 'http2';
 }
@@ -34,10 +37,13 @@ export class BoundEndpoint implements Endpoint, Pool {
   readonly startedAt: Date;
   /** Whoever sets it has compiled it: traffic that is under way goes on with the one it began with. */
   policy: EndpointPolicy | null;
+  /** What decides how traffic is treated, in one text: see `pick`. */
+  rules = '';
   #url: string;
   #port: number;
   #facts: EndpointFacts;
   #member: Member | null = null;
+  #pooled: () => readonly BoundEndpoint[] = () => [];
 
   constructor(options: {
     id: EndpointId;
@@ -95,12 +101,26 @@ export class BoundEndpoint implements Endpoint, Pool {
     return this.#facts.forwardsProto;
   }
 
-  pick(): Member | null {
-    return this.#member;
+  /** Its own agent, or where that one is not wanted, the least busy of those in its pool that have the same rules. */
+  pick(except?: ReadonlySet<Member>): Member | null {
+    const own = this.#member;
+    if (own !== null && except?.has(own) !== true) return own;
+    let best: Member | null = null;
+    for (const other of this.#pooled()) {
+      const member = other.#member;
+      if (member === null || other.rules !== this.rules || except?.has(member) === true) continue;
+      if (best === null || member.openStreams < best.openStreams) best = member;
+    }
+    return best;
   }
 
   get size(): number {
     return this.#member === null ? 0 : 1;
+  }
+
+  /** @param pooled all endpoints of its URL, itself among them */
+  joinPool(pooled: () => readonly BoundEndpoint[]): void {
+    this.#pooled = pooled;
   }
 
   /** Its streams go there from now on; null: nobody serves it. */

@@ -72,8 +72,11 @@ export function countError(counters: EndpointCounters, code: number): void {
 
 /** Those who serve one URL. */
 export interface Pool {
-  /** The member for a new stream, or null when none is online. */
-  pick(): Member | null;
+  /**
+   * The member for a new stream, or null when none is online.
+   * @param except those that were tried for this exchange and did not reach their upstream
+   */
+  pick(except?: ReadonlySet<Member>): Member | null;
   readonly size: number;
 }
 

@@ -1,8 +1,10 @@
 import type { Endpoint } from './endpoint.ts';
 
-/** What stands at one URL: the endpoint that agents serve, and those of the cloud. */
+/** What stands at one URL: the endpoints that agents serve, and those of the cloud. */
 interface Slot {
-  bound: Endpoint | null;
+  bound: readonly Endpoint[];
+  /** Whose turn it is among agents that are equally busy. */
+  turn: number;
   cloud: readonly CloudMember[];
 }
 
@@ -13,7 +15,7 @@ export interface CloudMember extends Endpoint {
 
 /**
  * Endpoints by key and host name: the exact name, else the longest wildcard above it. The key is the scheme and
- * whatever else keeps names apart. Endpoints that share a URL take turns by chance, each with its own policy.
+ * whatever else keeps names apart. Endpoints that share a URL take turns, each with its own policy.
  */
 export class UrlSlots {
   readonly #slots = new Map<string, Slot>();
@@ -34,17 +36,17 @@ export class UrlSlots {
     return null;
   }
 
-  /** Puts an agents' endpoint on its name, in the place of whatever agents' endpoint was there. */
+  /** Puts an endpoint of an agent on its name, beside those who share it. */
   addBound(key: string, endpoint: Endpoint): void {
     const slot = this.#slot(key, endpoint.host);
-    slot.bound = endpoint;
+    slot.bound = [...slot.bound.filter((each) => each !== endpoint), endpoint];
   }
 
-  /** Takes it away if it, and not a successor, is there; true if so. */
+  /** True if it was there. */
   removeBound(key: string, endpoint: Endpoint): boolean {
     const slot = this.#slots.get(`${key}${endpoint.host}`);
-    if (slot?.bound !== endpoint) return false;
-    slot.bound = null;
+    if (slot === undefined || !slot.bound.includes(endpoint)) return false;
+    slot.bound = slot.bound.filter((each) => each !== endpoint);
     this.#tidy(`${key}${endpoint.host}`, slot);
     return true;
   }
@@ -66,22 +68,40 @@ export class UrlSlots {
   }
 
   #slot(key: string, host: string): Slot {
-    const slot = this.#slots.get(`${key}${host}`) ?? { bound: null, cloud: [] };
+    const slot = this.#slots.get(`${key}${host}`) ?? { bound: [], turn: 0, cloud: [] };
     this.#slots.set(`${key}${host}`, slot);
     return slot;
   }
 
   #tidy(name: string, slot: Slot): void {
-    if (slot.bound === null && slot.cloud.length === 0) this.#slots.delete(name);
+    if (slot.bound.length === 0 && slot.cloud.length === 0) this.#slots.delete(name);
   }
 
-  #choose({ bound, cloud }: Slot): Endpoint | null {
+  #choose(slot: Slot): Endpoint | null {
+    const { bound, cloud } = slot;
     const [first] = cloud;
-    if (first === undefined) return bound;
+    if (first === undefined) return leastBusy(slot);
     // One that shares with nobody has the URL, whatever else came there meanwhile.
     if (!first.poolingEnabled) return first;
-    const agents = bound?.pool.size ?? 0;
+    const agents = bound.filter(({ pool }) => pool.size > 0).length;
     const chosen = Math.floor(this.#random() * (agents + cloud.length));
-    return chosen < agents ? bound : (cloud[chosen - agents] ?? first);
+    return chosen < agents ? leastBusy(slot) : (cloud[chosen - agents] ?? first);
   }
+}
+
+/** The one whose session has the fewest streams open; among equals they take turns. */
+function leastBusy(slot: Slot): Endpoint | null {
+  const { bound } = slot;
+  let best: Endpoint | null = bound[0] ?? null;
+  if (bound.length < 2) return best;
+  slot.turn = (slot.turn + 1) % bound.length;
+  let fewest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < bound.length; i += 1) {
+    const endpoint = bound[(slot.turn + i) % bound.length];
+    const streams = endpoint?.pool.pick()?.openStreams ?? Number.POSITIVE_INFINITY;
+    if (endpoint === undefined || streams >= fewest) continue;
+    best = endpoint;
+    fewest = streams;
+  }
+  return best;
 }

@@ -22,9 +22,13 @@ export class TcpListeners {
   readonly #address: string;
   readonly #range: PortRange | null;
   readonly #random: (below: number) => number;
+  readonly #find: (port: number) => Endpoint | null;
   readonly #open = new Map<number, PublicServer>();
 
-  /** @param range ports that may be given out; null: any free one each */
+  /**
+   * @param range ports that may be given out; null: any free one each
+   * @param find who serves a port now, where several share it; null: whoever opened it
+   */
   constructor({
     tcpProxy,
     admission,
@@ -33,6 +37,7 @@ export class TcpListeners {
     address,
     range,
     random = randomInt,
+    find = () => null,
   }: {
     tcpProxy: TcpProxy;
     admission: Admission;
@@ -41,6 +46,7 @@ export class TcpListeners {
     address: string;
     range: PortRange | null;
     random?: (below: number) => number;
+    find?: (port: number) => Endpoint | null;
   }) {
     this.#tcpProxy = tcpProxy;
     this.#admission = admission;
@@ -49,6 +55,7 @@ export class TcpListeners {
     this.#address = address;
     this.#range = range;
     this.#random = random;
+    this.#find = find;
   }
 
   /**
@@ -107,13 +114,14 @@ export class TcpListeners {
   }
 
   async #listen(port: number, endpoint: Endpoint): Promise<number> {
+    let bound = port;
     const server = new PublicServer({
       admission: this.#admission,
       sweep: this.#sweep,
       limits: this.#limits,
-      onVisitor: (socket, peer) => this.#tcpProxy.serve(socket, peer, endpoint, EMPTY),
+      onVisitor: (socket, peer) => this.#tcpProxy.serve(socket, peer, this.#find(bound) ?? endpoint, EMPTY),
     });
-    const bound = await server.listen(port, this.#address);
+    bound = await server.listen(port, this.#address);
     this.#open.set(bound, server);
     return bound;
   }

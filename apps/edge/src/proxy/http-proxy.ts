@@ -16,6 +16,7 @@ import type { Exchange, ExchangeHandler } from './exchange.ts';
 import { HttpStream } from './http-stream.ts';
 import { Http2Upstream } from './http2-upstream.ts';
 import type { VisitorLimits } from './limits.ts';
+import { NOT_REACHED } from './pool-stream.ts';
 import { Splice } from './splice.ts';
 import type { Sweep } from './sweep.ts';
 import type { AnswerHandler, UpstreamExchange, UpstreamFailure } from './upstream-exchange.ts';
@@ -154,6 +155,8 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
   readonly #prepared: UpstreamRequest | null;
   #phase: Phase = 'waiting';
   #member: Member | null = null;
+  /** Members that did not reach their upstream, or were lost. */
+  readonly #tried = new Set<Member>();
   #stream: UpstreamExchange | null = null;
   #attempts = 0;
   /** The request body so far, kept while a repeat is possible; null once it grew too long. */
@@ -186,10 +189,12 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
   #send(): void {
     const { request } = this.#exchange;
     this.#attempts += 1;
-    const member = this.#endpoint.pool.pick();
+    const { pool } = this.#endpoint;
+    // Another one of the pool if there is one, or the same again.
+    const member = (this.#tried.size === 0 ? null : pool.pick(this.#tried)) ?? pool.pick();
     this.#member = member;
     if (member === null) {
-      const { pool, url } = this.#endpoint;
+      const { url } = this.#endpoint;
       this.#fail(
         pool === NO_AGENT ? new PorticoError(6029, { url }) : new PorticoError(3200, { host: request.hostname, url }),
       );
@@ -210,6 +215,7 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
   /** The upstream's one HTTP/2 connection for this visitor and member carries all of its requests (D7). */
   #sendOverHttp2(member: Member, head: UpstreamRequest): boolean {
     const { request, visitor } = this.#exchange;
+    const { pool } = this.#endpoint;
     try {
       const connection = visitor.streams.http2(this.#endpoint, member, () => this.#connectHttp2(member));
       this.#stream = connection.send(head, {
@@ -221,7 +227,9 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
       return this.#phase !== 'over';
     } catch (error) {
       if (!(error instanceof PorticoError)) throw error;
-      this.#fail(error);
+      this.#tried.add(member);
+      if (this.#attempts < TRIES && pool.pick(this.#tried) !== null) this.#send();
+      else this.#fail(error);
       return false;
     }
   }
@@ -244,6 +252,7 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
     const { streams } = this.#exchange.visitor;
     const head = encodeRequestHead(request);
     const chunked = body.kind === 'chunked';
+    const { pool } = this.#endpoint;
     const reusable = this.#attempts === 1 ? streams.take(this.#endpoint, member, isIdempotent(method)) : null;
     if (reusable !== null) {
       this.#stream = reusable;
@@ -268,7 +277,9 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
       return this.#phase !== 'over';
     } catch (error) {
       if (!(error instanceof PorticoError)) throw error;
-      this.#fail(error);
+      this.#tried.add(member);
+      if (this.#attempts < TRIES && pool.pick(this.#tried) !== null) this.#send();
+      else this.#fail(error);
       return false;
     }
   }
@@ -416,13 +427,21 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
   }
 
   /**
-   * Repeated at most once, with all of the request at hand and nothing of an answer seen: if nothing reached the
-   * upstream, or if an idle stream turned out to be closed and doing it twice does no harm (X13).
+   * Repeated with all of the request at hand and nothing of an answer seen: if nothing reached the upstream, or if its
+   * connection turned out to be lost and doing it twice does no harm (X13). At most once, or with other members of its
+   * pool to ask, as long as nothing reached any of them, twice.
    */
   #mayRepeat(failure: UpstreamFailure, stream: UpstreamExchange | null): boolean {
-    if (this.#attempts > 1 || this.#replay === null || this.#continued || stream === null) return false;
-    if (failure.kind === 'refused') return NOT_DELIVERED.has(failure.refusal.code);
-    return failure.kind === 'closed' && stream.reused && !stream.heard && isIdempotent(this.#exchange.request.method);
+    if (this.#replay === null || this.#continued || stream === null) return false;
+    this.#tried.add(stream.member);
+    const hasAnother = this.#endpoint.pool.pick(this.#tried) !== null;
+    if (failure.kind === 'refused') {
+      const { code } = failure.refusal;
+      if (hasAnother && this.#attempts < TRIES && NOT_REACHED.has(code)) return true;
+      return this.#attempts === 1 && NOT_DELIVERED.has(code);
+    }
+    if (failure.kind !== 'closed' || this.#attempts > 1 || stream.heard) return false;
+    return (stream.reused || hasAnother) && isIdempotent(this.#exchange.request.method);
   }
 
   #upgrade(head: ResponseHead): void {
@@ -462,7 +481,10 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
   }
 }
 
-/** Refusals after which the request is known to have gone nowhere, and another member may have it. */
+/** How often a request is sent at most. */
+const TRIES = 3;
+
+/** Refusals after which the request is known to have gone nowhere, and the same member may have it again. */
 const NOT_DELIVERED = new Set(['STALE_TARGET', 'NO_LEG', 'DRAINING', 'NOT_TAKEN']);
 
 /** RFC 9110 section 9.2.2. */

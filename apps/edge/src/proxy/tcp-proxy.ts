@@ -10,6 +10,7 @@ import type { TlsTerminator } from '../policy/tls-terminator.ts';
 import { arrivalOf } from '../policy/traffic-contexts.ts';
 import { failureError } from './http-proxy.ts';
 import type { VisitorLimits } from './limits.ts';
+import { openInPool } from './pool-stream.ts';
 import { Splice } from './splice.ts';
 import type { Sweep, Swept } from './sweep.ts';
 
@@ -116,7 +117,9 @@ export class TcpProxy {
     counters.openConnections += 1;
     const opening = first.subarray(0, OPENING_BYTES_MAX);
     try {
-      const stream = member.open(
+      const stream = openInPool(
+        endpoint.pool,
+        member,
         {
           clientIp: peer.address,
           clientPort: peer.port,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BoundEndpoint } from '../endpoint/bound-endpoint.ts';
-import type { EndpointId, EndpointProto } from '../endpoint/endpoint.ts';
+import type { EndpointId, EndpointProto, Member } from '../endpoint/endpoint.ts';
 import { Router } from './router.ts';
 
 function endpoint(proto: EndpointProto, host: string, port = 443): BoundEndpoint {
@@ -12,9 +12,20 @@ function endpoint(proto: EndpointProto, host: string, port = 443): BoundEndpoint
     host,
     port,
     proxyProtocol: 0,
-    facts: { name: '', metadata: '', forwardsTo: '', forwardsProto: 'http1' },
+    facts: {
+      name: '',
+      description: '',
+      metadata: '',
+      poolingEnabled: false,
+      forwardsTo: '',
+      forwardsProto: 'http1',
+    },
     startedAt: new Date(0),
   });
+}
+
+function memberWith(openStreams: number): Member {
+  return { id: 'm', agentName: 'a', openStreams, streamCap: 480, open: () => expect.fail('not opened') };
 }
 
 describe('the router', () => {
@@ -47,15 +58,33 @@ describe('the router', () => {
     expect(router.size).toBe(3);
   });
 
-  it('never lets a late removal take away a successor', () => {
+  it('lets those who share a name take turns, and leaves it to whoever stays', () => {
     const router = new Router();
     const first = endpoint('https', 'a.test');
     const second = endpoint('https', 'a.test');
-    router.add(first);
-    router.add(second);
+    for (const each of [first, second]) {
+      each.serveBy(memberWith(0));
+      router.add(each);
+    }
+    const found = Array.from({ length: 10 }, () => router.findHttp('https', 'a.test'));
+    expect(found.filter((each) => each === first)).toHaveLength(5);
+    expect(router.remove(first)).toBe(true);
     expect(router.remove(first)).toBe(false);
     expect(router.findHttp('https', 'a.test')).toBe(second);
     expect(router.remove(second)).toBe(true);
     expect(router.size).toBe(0);
+  });
+
+  it('gives a name that is shared to the one whose agent has the fewest streams', () => {
+    const router = new Router();
+    const [busy, idle] = [endpoint('tcp', '', 20_001), endpoint('tcp', '', 20_001)];
+    for (const [each, openStreams] of [
+      [busy, 3],
+      [idle, 2],
+    ] as const) {
+      each.serveBy(memberWith(openStreams));
+      router.add(each);
+    }
+    expect(Array.from({ length: 4 }, () => router.findTcp(20_001))).toEqual([idle, idle, idle, idle]);
   });
 });

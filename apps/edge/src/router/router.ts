@@ -4,10 +4,12 @@ import { type CloudMember, UrlSlots } from '../endpoint/url-slots.ts';
 /** Finds the endpoint of a host name or port: the exact name, else the longest wildcard above it. */
 export class Router {
   readonly #hosts: Record<'http' | 'https' | 'tls', UrlSlots>;
-  readonly #ports = new Map<number, Endpoint>();
+  /** By port, with no host. */
+  readonly #ports: UrlSlots;
 
   constructor(options: { random?: () => number } = {}) {
     this.#hosts = { http: new UrlSlots(options), https: new UrlSlots(options), tls: new UrlSlots(options) };
+    this.#ports = new UrlSlots(options);
   }
 
   /** `hostname` lower case, without port or trailing dot. */
@@ -20,33 +22,30 @@ export class Router {
   }
 
   findTcp(port: number): Endpoint | null {
-    return this.#ports.get(port) ?? null;
+    return this.#ports.find(`${port}`, '');
   }
 
-  /** Puts the endpoint on its name or port, in the place of whatever was there. */
+  /** Puts the endpoint on its name or port, beside those who share it. */
   add(endpoint: Endpoint): void {
-    if (endpoint.proto === 'tcp') this.#ports.set(endpoint.port, endpoint);
+    if (endpoint.proto === 'tcp') this.#ports.addBound(`${endpoint.port}`, endpoint);
     else this.#hosts[endpoint.proto].addBound('', endpoint);
   }
 
-  /** Takes it away if it, and not a successor, is there; true if so. */
+  /** True if it was there. */
   remove(endpoint: Endpoint): boolean {
-    if (endpoint.proto === 'tcp') {
-      return this.#ports.get(endpoint.port) === endpoint && this.#ports.delete(endpoint.port);
-    }
+    if (endpoint.proto === 'tcp') return this.#ports.removeBound(`${endpoint.port}`, endpoint);
     return this.#hosts[endpoint.proto].removeBound('', endpoint);
   }
 
   /** Puts an endpoint of the cloud on its name, beside what agents serve there. */
   addCloud(endpoint: CloudMember): void {
-    if (endpoint.proto === 'tcp') this.#ports.set(endpoint.port, endpoint);
+    if (endpoint.proto === 'tcp') this.#ports.addCloud(`${endpoint.port}`, endpoint);
     else this.#hosts[endpoint.proto].addCloud('', endpoint);
   }
 
   removeCloud(endpoint: CloudMember, at: { proto: EndpointProto; host: string; port: number }): void {
-    if (at.proto === 'tcp') {
-      if (this.#ports.get(at.port) === endpoint) this.#ports.delete(at.port);
-    } else this.#hosts[at.proto].removeCloud('', at.host, endpoint);
+    if (at.proto === 'tcp') this.#ports.removeCloud(`${at.port}`, '', endpoint);
+    else this.#hosts[at.proto].removeCloud('', at.host, endpoint);
   }
 
   get size(): number {

@@ -260,7 +260,7 @@ describe('Bind', () => {
 
   it('refuses options beside Opts that it cannot honour', async () => {
     const agent = await join();
-    for (const extra of [{ PoolingEnabled: true }, { Bindings: ['kubernetes'] }, { IPPolicyRef: 'x' }]) {
+    for (const extra of [{ Bindings: ['kubernetes'] }, { IPPolicyRef: 'x' }]) {
       const wanted = agent.bindRequest('https', {});
       const answer = await agent.call(StreamType.bind, { ...wanted, Extra: { ...(wanted.Extra as object), ...extra } });
       expect(errorCode(answer)).toBe('ERR_NGROK_310');

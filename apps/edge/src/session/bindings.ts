@@ -29,6 +29,7 @@ import type { AgentSession } from './agent-session.ts';
 import type { AgentTokens, BindClaim } from './agent-tokens.ts';
 import { hashOptions, honouredOptions } from './bind-options.ts';
 import { type BindDocuments, bindDocuments, bindPolicy } from './bind-policy.ts';
+import { type Binding, BindingTable } from './binding-table.ts';
 import { SessionMember } from './session-member.ts';
 import { type PublicNames, type Wanted, wantedName } from './wanted-name.ts';
 
@@ -58,17 +59,6 @@ export interface GrantedBind {
   goLive(): void;
 }
 
-interface Binding {
-  readonly key: string;
-  readonly bindId: string;
-  readonly endpoint: BoundEndpoint;
-  session: AgentSession;
-  /** What its policy was made of. */
-  documents: BindDocuments;
-  /** The API was away when it was taken back: to be asked once it answers. */
-  unchecked: boolean;
-}
-
 /** A bind on its way through the checks. */
 interface Candidate {
   readonly session: AgentSession;
@@ -87,8 +77,8 @@ const TEXT_BYTES_MAX = 4_096;
 
 /**
  * Which session serves which name here, and how that comes about (design §4): the account's right to the name is the
- * API's word, the name itself is won in the registry, and only then is it routed. Whatever ends a binding removes
- * exactly what its session still owns.
+ * API's word, the name itself is won in the registry, and only then is it routed. Those of one account
+ * that all asked to may share a name. Whatever ends a binding removes exactly what its session still owns.
  */
 export class Bindings {
   readonly #client: InternalClient;
@@ -110,8 +100,7 @@ export class Bindings {
   readonly #limits: BindLimits;
   readonly #now: () => number;
   readonly #onOnline: (endpoint: Endpoint) => void;
-  readonly #byKey = new Map<string, Binding>();
-  readonly #byBindId = new Map<string, Binding>();
+  readonly #table = new BindingTable();
   /** Binds of one name go one after another. */
   readonly #locks = new Map<string, Promise<unknown>>();
   readonly #pending = new Map<AgentSession, number>();
@@ -156,17 +145,15 @@ export class Bindings {
     this.#limits = options.limits;
     this.#now = options.now;
     this.#onOnline = options.onOnline;
-    options.metrics.gauge('portico_endpoints', 'Endpoints that are online here.', () => this.#byKey.size);
+    options.metrics.gauge('portico_endpoints', 'Endpoints that are online here.', () => this.#table.size);
   }
 
   get size(): number {
-    return this.#byKey.size;
+    return this.#table.size;
   }
 
   countOf(session: AgentSession): number {
-    let count = 0;
-    for (const binding of this.#byKey.values()) if (binding.session === session) count += 1;
-    return count;
+    return this.#table.ofSession(session).length;
   }
 
   /** @throws PorticoError with the code that the agent is told. */
@@ -190,25 +177,30 @@ export class Bindings {
 
   /** Ends one endpoint of this session; one that it does not have is no fault (clients send Unbind twice). */
   unbind(session: AgentSession, bindId: string): void {
-    const binding = this.#byBindId.get(bindId);
+    const binding = this.#table.get(bindId);
     if (binding?.session === session) this.#remove(binding, 'unbound by the agent');
   }
 
   /** The session is over: what it still owns goes offline. */
   dropSession(session: AgentSession, reason: string): void {
-    for (const binding of this.#ofSession(session)) this.#remove(binding, reason);
+    for (const binding of this.#table.ofSession(session)) this.#remove(binding, reason);
   }
 
-  /** @throws PorticoError 404, 310, and those of policies */
+  /** @throws PorticoError 404, 310, 334, and those of policies */
   patch(session: AgentSession, request: PatchTunnelStateRequest): void {
-    const binding = this.#ofSession(session).find(({ endpoint }) => endpoint.id === request.tunnelId);
+    const binding = this.#table.ofSession(session).find(({ endpoint }) => endpoint.id === request.tunnelId);
     if (binding === undefined) throw new PorticoError(404, { what: 'endpoint', id: request.tunnelId.slice(0, 64) });
-    if (request.poolingEnabled === true) throw new PorticoError(310, { option: 'PoolingEnabled' });
     const { endpoint } = binding;
+    // Who does not share must be alone.
+    if (request.poolingEnabled === false && this.#table.at(binding.key).length > 1) {
+      throw new PorticoError(334, { url: endpoint.url });
+    }
     const facts = {
       ...endpoint.facts,
       name: checkedText('Name', request.name ?? endpoint.facts.name),
+      description: checkedText('Description', request.description ?? endpoint.facts.description),
       metadata: checkedText('Metadata', request.metadata ?? endpoint.facts.metadata),
+      poolingEnabled: request.poolingEnabled ?? endpoint.facts.poolingEnabled,
     };
     if (request.trafficPolicy !== null) {
       const documents = { ...binding.documents, written: request.trafficPolicy };
@@ -218,40 +210,38 @@ export class Bindings {
       binding.documents = documents;
     }
     endpoint.facts = facts;
-    this.#live.updateClaim(claimKey(binding.key), this.#claimOf(binding));
+    endpoint.rules = rulesOf(endpoint, binding.documents);
+    this.#live.updateClaim(binding.claim, this.#claimOf(binding));
   }
 
   /** Another node has the name now. */
   lost(registryKey: string): void {
-    const binding = this.#byKey.get(registryKey.slice('claims/'.length));
-    if (binding !== undefined) this.#refuse(binding, new PorticoError(334, { url: binding.endpoint.url }));
+    for (const binding of this.#table.at(registryKey.slice('claims/'.length))) {
+      this.#refuse(binding, new PorticoError(334, { url: binding.endpoint.url }));
+    }
   }
 
   /** Its owner wants it gone: its agent is told so. One that is not here is no fault. */
   stopEndpoint(endpointId: string, message: string): void {
-    for (const binding of [...this.#byKey.values()]) {
+    for (const binding of this.#table.all()) {
       if (binding.endpoint.id === endpointId) this.#stop(binding, message, null);
     }
   }
 
   /** The rules for some endpoints changed: asks the API again and stops those that are no longer allowed. */
   async recheck(which: (endpoint: Endpoint, session: AgentSession) => boolean): Promise<void> {
-    for (const binding of [...this.#byKey.values()]) {
+    for (const binding of this.#table.all()) {
       if (which(binding.endpoint, binding.session)) await this.#recheck(binding);
     }
   }
 
   /** Asks for those endpoints that were taken back while the API was away. */
   async recheckUnchecked(): Promise<void> {
-    for (const binding of [...this.#byKey.values()]) if (binding.unchecked) await this.#recheck(binding);
+    for (const binding of this.#table.all()) if (binding.unchecked) await this.#recheck(binding);
   }
 
   endpoints(): Endpoint[] {
-    return [...this.#byKey.values()].map(({ endpoint }) => endpoint);
-  }
-
-  #ofSession(session: AgentSession): Binding[] {
-    return [...this.#byKey.values()].filter((binding) => binding.session === session);
+    return this.#table.all().map(({ endpoint }) => endpoint);
   }
 
   /** What can be judged from the request alone. */
@@ -262,7 +252,6 @@ export class Bindings {
       throw new PorticoError(310, { option: `ForwardsProto ${request.forwardsProto.slice(0, 32)}` });
     }
     if (request.ipPolicyRef !== '') throw new PorticoError(310, { option: 'IPPolicyRef' });
-    if (request.poolingEnabled) throw new PorticoError(310, { option: 'PoolingEnabled' });
     const options = honouredOptions(proto, request.rawOpts);
     const optionsHash = hashOptions(request.rawOpts);
     const documents = bindDocuments(proto, request.rawOpts, options);
@@ -291,12 +280,12 @@ export class Bindings {
 
   /** It takes back what its own session has already. */
   #isOwn({ session, proof }: Candidate): boolean {
-    return proof !== null && this.#byBindId.get(proof.bindId)?.session === session;
+    return proof !== null && this.#table.get(proof.bindId)?.session === session;
   }
 
   async #place(candidate: Candidate): Promise<GrantedBind> {
     const { proto, proof, session, wanted } = candidate;
-    const granted = await this.#authorize(session, proto, wanted, proof !== null);
+    const granted = await this.#authorize(session, candidate, proof !== null);
     if (wanted.kind === 'internal') {
       const { host, port } = wanted;
       const place = { host, port, internal: true };
@@ -325,8 +314,7 @@ export class Bindings {
   /** The API's word on the name. One that is taken back needs none while the API is away: its token is proof enough. */
   async #authorize(
     session: AgentSession,
-    proto: TunnelProto,
-    wanted: Wanted,
+    { proto, wanted, request }: Pick<Candidate, 'proto' | 'wanted'> & { readonly request: { poolingEnabled: boolean } },
     isTakenBack: boolean,
   ): Promise<{ host: string | null; port: number | null; avoidPorts: readonly number[]; unchecked: boolean }> {
     const none = { host: null, port: null, avoidPorts: [], unchecked: true };
@@ -338,6 +326,7 @@ export class Bindings {
         credentialId: session.grant.credentialId,
         proto,
         wanted,
+        poolingEnabled: request.poolingEnabled,
       });
       if (answer.kind === 'granted') return { ...answer, unchecked: false };
       throw refusal(answer.error);
@@ -351,24 +340,40 @@ export class Bindings {
 
   /** The name is locked and the account may have it: is it free, or may it be taken from whoever has it here? */
   async #take(candidate: Candidate, at: Place, unchecked: boolean): Promise<GrantedBind> {
-    const { proto, proof, session } = candidate;
+    const { proto, proof, request, session } = candidate;
     const key = keyOf(proto, at, session.accountId);
     const hasPort = proto === 'tcp' && !at.internal;
-    const holder = this.#byKey.get(key);
-    if (holder !== undefined) {
-      const url = holder.endpoint.url;
-      if (holder.session.accountId !== session.accountId) throw new PorticoError(334, { url });
-      if (proof?.bindId === holder.bindId) return this.#takeOver(holder, candidate, unchecked);
-      if (holder.session === session) throw new PorticoError(334, { url });
-      // The agent may have lost its connection, and what proves that the name is its own with it.
-      if (await holder.session.isAlive(this.#limits.probeTimeoutMs)) throw new PorticoError(334, { url });
-      holder.session.endReason ??= 'it did not answer, and its account opened the same endpoint anew';
-      holder.session.mux.destroy();
+    const holders = this.#table.at(key);
+    const own = holders.find(({ bindId }) => bindId === proof?.bindId);
+    if (own !== undefined && own.session.accountId === session.accountId) {
+      return this.#takeOver(own, candidate, unchecked);
+    }
+    const mayJoin = request.poolingEnabled && holders.every(({ endpoint }) => endpoint.facts.poolingEnabled);
+    if (holders.length > 0 && !(mayJoin && holders.every((each) => each.session.accountId === session.accountId))) {
+      await this.#replace(holders, session);
       if (hasPort) await this.#tcp.close(at.port);
     }
+    const isFirst = this.#table.at(key).length === 0;
     const endpoint = this.#makeEndpoint(candidate, at);
-    if (hasPort) await this.#openPort(at.port, endpoint);
+    if (hasPort && isFirst) await this.#openPort(at.port, endpoint);
     return this.#claim(key, candidate, endpoint, unchecked);
+  }
+
+  /** Agents may have lost their connections, and what proves that the name is their own with them. @throws PorticoError 334 */
+  async #replace(holders: readonly Binding[], by: AgentSession): Promise<void> {
+    for (const { endpoint, session } of holders) {
+      if (session.accountId !== by.accountId || session === by) throw new PorticoError(334, { url: endpoint.url });
+    }
+    const alive = await Promise.all(holders.map(({ session }) => session.isAlive(this.#limits.probeTimeoutMs)));
+    for (const [index, { endpoint }] of holders.entries()) {
+      if (alive[index] === true) throw new PorticoError(334, { url: endpoint.url });
+    }
+    const reason = 'it did not answer, and its account opened the same endpoint anew';
+    for (const holder of holders) {
+      holder.session.endReason ??= reason;
+      this.#remove(holder, reason);
+      holder.session.mux.destroy();
+    }
   }
 
   /** Any port: it is opened first, since only an open port is surely ours to give. */
@@ -404,20 +409,45 @@ export class Bindings {
   async #claim(key: string, candidate: Candidate, endpoint: BoundEndpoint, unchecked: boolean): Promise<GrantedBind> {
     const { session, proof, documents } = candidate;
     const bindId = proof?.bindId ?? this.#tokens.newOpaqueId();
-    const binding: Binding = { key, bindId, endpoint, session, documents, unchecked };
+    const claim = this.#table.at(key).length === 0 ? claimKey(key) : `${claimKey(key)}/${bindId}`;
+    const binding: Binding = { key, bindId, endpoint, claim, session, documents, unchecked };
+    endpoint.rules = rulesOf(endpoint, documents);
     try {
       await this.#wantSecrets(endpoint);
       await this.#claimInRegistry(binding, proof);
       if (session.isClosed) throw new PorticoError(742);
     } catch (error) {
-      this.#live.release(claimKey(key));
+      this.#live.release(claim);
       this.#secrets.dropSecrets(endpoint.id, endpoint.accountId);
-      if (hasPublicPort(endpoint)) await this.#tcp.close(endpoint.port);
+      if (hasPublicPort(endpoint) && this.#table.at(key).length === 0) await this.#tcp.close(endpoint.port);
       throw error;
     }
-    this.#byKey.set(key, binding);
-    this.#byBindId.set(bindId, binding);
+    this.#table.add(binding);
+    // Those who pool were here before; if all of them left meanwhile, name and port are this one's to keep.
+    if (claim !== claimKey(key) && this.#table.at(key).length === 1) {
+      this.#keepName(binding);
+      if (hasPublicPort(endpoint)) await this.#reopenPort(binding);
+    }
+    endpoint.joinPool(() => this.#table.at(key).map((each) => each.endpoint));
     return this.#granted(binding, candidate);
+  }
+
+  async #reopenPort(binding: Binding): Promise<void> {
+    try {
+      await this.#openPort(binding.endpoint.port, binding.endpoint);
+    } catch (error) {
+      this.#remove(binding, 'its port is gone');
+      throw error;
+    }
+  }
+
+  /** Moves a claim from below the name to the name itself. */
+  #keepName(binding: Binding): void {
+    const name = claimKey(binding.key);
+    if (binding.claim === name) return;
+    this.#live.release(binding.claim);
+    binding.claim = name;
+    this.#live.updateClaim(name, this.#claimOf(binding));
   }
 
   /** What its policy names in vaults must be here before it runs; while the API is away, what is here has to do. */
@@ -438,7 +468,7 @@ export class Bindings {
       (by.bindId === proof?.bindId || by.nodeId === this.#nodeId);
     const deadlineMs = performance.now() + this.#limits.claimPatienceMs;
     for (;;) {
-      const outcome = await this.#live.claim(claimKey(binding.key), this.#claimOf(binding), {
+      const outcome = await this.#live.claim(binding.claim, this.#claimOf(binding), {
         mayTake,
         reclaim: proof !== null,
       });
@@ -459,8 +489,9 @@ export class Bindings {
     holder.documents = documents;
     holder.session = session;
     holder.unchecked = unchecked;
+    holder.endpoint.rules = rulesOf(holder.endpoint, documents);
     void this.#wantSecrets(holder.endpoint);
-    this.#live.updateClaim(claimKey(holder.key), this.#claimOf(holder));
+    this.#live.updateClaim(holder.claim, this.#claimOf(holder));
     this.#metrics.counter('portico_endpoints_taken_over_total', 'Endpoints that moved to a newer session.').value += 1;
     return this.#granted(holder, candidate);
   }
@@ -514,7 +545,7 @@ export class Bindings {
       },
       goLive: () => {
         // It may have been unbound, lost or taken over again meanwhile.
-        if (this.#byKey.get(key) !== binding || binding.session !== session || session.isClosed) return;
+        if (!this.#table.has(binding) || binding.session !== session || session.isClosed) return;
         this.#goLive(binding);
       },
     };
@@ -535,17 +566,18 @@ export class Bindings {
   }
 
   #remove(binding: Binding, reason: string): void {
-    const { endpoint, key, bindId } = binding;
-    if (this.#byKey.get(key) !== binding) return;
-    this.#byKey.delete(key);
-    this.#byBindId.delete(bindId);
+    const { endpoint, key, claim } = binding;
+    if (!this.#table.remove(binding)) return;
     if (endpoint.internal) this.#internal.remove(endpoint);
     else this.#router.remove(endpoint);
     this.#secrets.dropSecrets(endpoint.id, endpoint.accountId);
     const wasOnline = endpoint.size > 0;
     endpoint.serveBy(null);
-    this.#live.release(claimKey(key));
-    if (hasPublicPort(endpoint)) {
+    const [heir] = this.#table.at(key);
+    // The name stays with those who share it: then only what stands below it goes.
+    if (heir === undefined || claim !== claimKey(key)) this.#live.release(claim);
+    else this.#keepName(heir);
+    if (hasPublicPort(endpoint) && heir === undefined) {
       this.#tcp
         .close(endpoint.port)
         .catch((error: unknown) => this.#log.error({ err: error }, 'closing a port failed'));
@@ -594,11 +626,12 @@ export class Bindings {
         ? { kind: 'port', port }
         : { kind: 'host', host };
     try {
-      const { unchecked } = await this.#authorize(session, endpoint.proto, wanted, true);
+      const { proto, facts: request } = endpoint;
+      const { unchecked } = await this.#authorize(session, { proto, wanted, request }, true);
       binding.unchecked = unchecked;
     } catch (error) {
       if (!(error instanceof PorticoError)) throw error;
-      if (this.#byKey.get(binding.key) === binding) this.#refuse(binding, error);
+      if (this.#table.has(binding)) this.#refuse(binding, error);
     }
   }
 
@@ -616,6 +649,9 @@ export class Bindings {
       startedAt: endpoint.startedAt.toISOString(),
       bindId,
       ...(endpoint.internal ? { internal: true } : {}),
+      ...(endpoint.facts.poolingEnabled ? { poolingEnabled: true } : {}),
+      ...(endpoint.facts.description === '' ? {} : { description: endpoint.facts.description }),
+      ...(endpoint.facts.forwardsProto === 'http2' ? { forwardsProto: 'http2' as const } : {}),
     };
   }
 
@@ -648,6 +684,11 @@ const NEVER = new AbortController().signal;
 
 function targetOf(protocol: TunnelProto, internal: boolean): PolicyTarget {
   return { protocol, kind: 'agent', internal };
+}
+
+/** Of two endpoints of a pool that have the same rules, one may serve what the other began. */
+function rulesOf({ facts, proxyProtocol }: BoundEndpoint, documents: BindDocuments): string {
+  return JSON.stringify([facts.forwardsProto, proxyProtocol, documents]);
 }
 
 function claimKey(key: string): string {
@@ -694,7 +735,9 @@ function wantedOf({ name }: BindClaim): Wanted {
 function factsOf(request: BindRequest): EndpointFacts {
   return {
     name: checkedText('Name', request.name),
+    description: checkedText('Description', request.description),
     metadata: checkedText('Metadata', request.metadata),
+    poolingEnabled: request.poolingEnabled,
     forwardsTo: request.forwardsTo.slice(0, 1_024),
     forwardsProto: request.forwardsProto === 'http2' ? 'http2' : 'http1',
   };

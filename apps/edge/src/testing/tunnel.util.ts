@@ -134,9 +134,11 @@ export function testEndpoint(options: {
     host,
     port,
     pool: {
-      pick: () => {
-        const member = members[next % Math.max(1, members.length)] ?? null;
-        next += 1;
+      pick: (except) => {
+        const left = members.filter((member) => except?.has(member) !== true);
+        const member = left[next % Math.max(1, left.length)] ?? null;
+        // Asking whether there is another one takes nobody's turn.
+        if (except === undefined) next += 1;
         return member;
       },
       get size() {
