@@ -7,10 +7,12 @@ import { CaptureReporter } from './capture/capture-reporter.ts';
 import { Recorder } from './capture/recorder.ts';
 import type { EdgeConfig } from './config.ts';
 import { AccountSettings } from './control/account-settings.ts';
+import { AcmeAnswers } from './control/acme-answers.ts';
 import { CloudFeed } from './control/cloud-feed.ts';
 import { ConnectCertificateKeeper } from './control/connect-certificate.ts';
 import { ControlLink } from './control/control-link.ts';
 import { EventsReporter } from './control/events-reporter.ts';
+import { FetchedCertificates } from './control/fetched-certificates.ts';
 import { Grants } from './control/grants.ts';
 import { IssuingCa } from './control/issuing-ca.ts';
 import { IssuingStore } from './control/issuing-store.ts';
@@ -199,8 +201,10 @@ export async function startEdge(
       if (endpoint === null) return null;
       return { kind: endpoint.host.startsWith('*.') ? 'wildcard' : 'host', alpn: ['h2', 'http/1.1'] };
     },
+    source: new FetchedCertificates({ client, nodeId }),
     log: part('certificates'),
   });
+  const acme = new AcmeAnswers({ client, nodeId, baseDomain });
   let rootPem: string | null = null;
   const network = createNetworkActions({
     allow: config.outgoingAllow,
@@ -239,6 +243,7 @@ export async function startEdge(
     refusal,
     ownAnswers: rootCertificateAnswer(() => rootPem),
     noted: (exchange, endpoint) => recorder.begin(exchange, endpoint),
+    intercept: (exchange, goOn) => acme.intercept(exchange, goOn),
   });
   const terminator = new TlsTerminator(certificates, policies.data);
   const tcpProxy = new TcpProxy({
@@ -296,6 +301,7 @@ export async function startEdge(
     connectHosts: new Set(connectHosts),
     agents: agentListener,
     platformHosts,
+    challengeCertificate: (serverName) => acme.certificate(serverName),
     publicPort: config.publicPorts.https,
     log: part('tls'),
   });
@@ -341,9 +347,17 @@ export async function startEdge(
     onChange: (change) => {
       if (change.kind === 'session-command')
         void followCommand(change, { sessions, client, nodeId, log: part('sessions') });
-      else applyChange(change, bindings);
+      else {
+        if (change.kind === 'certificate-changed' || change.kind === 'domain-changed')
+          certificates.recheck(change.host);
+        applyChange(change, bindings);
+      }
     },
-    onUp: () => void bindings.recheckUnchecked(),
+    onUp: () => {
+      void bindings.recheckUnchecked();
+      // Without an answer the next time will do.
+      certificates.recheckAll().catch(() => {});
+    },
   });
   const publicHttps = config.publicPorts.https ?? ports.https;
   const bindings = new Bindings({

@@ -217,3 +217,98 @@ describe('the certificate of a name', () => {
     expect((await present(store, 'two.base.test', session)).isSessionReused()).toBe(false);
   });
 });
+
+describe('a certificate that the API has', () => {
+  /** Certificates of somebody else's, by name; `down`: nobody answers. */
+  async function withSource() {
+    const clock = { ms: Date.now() };
+    const now = new Date(clock.ms);
+    const keys = await createKeyPair();
+    const root = await createRoot({ name: 'Another root', now });
+    const permitted = { permittedDns: ['base.test', 'own.example'], permittedIps: [] };
+    const certificatePem = await createIssuingCa({
+      root,
+      publicKeyPem: keys.publicKeyPem,
+      now,
+      days: 90,
+      name: 'Theirs',
+      ...permitted,
+    });
+    const theirs = new LeafIssuer({ certificatePem, privateKeyPem: keys.privateKeyPem });
+    const kept = new Map<string, { version: string; leaf: IssuedLeaf }>();
+    const source = {
+      down: false,
+      asked: 0,
+      fetch: async (name: string) => {
+        source.asked += 1;
+        if (source.down) throw new Error('nobody answers');
+        const found = kept.get(name);
+        if (found === undefined) return null;
+        const { version, leaf } = found;
+        return { version, chainPem: leaf.certificatePem, privateKeyPem: leaf.privateKeyPem };
+      },
+      changed: async (known: readonly { name: string; version: string }[]) =>
+        known.filter(({ name, version }) => (kept.get(name)?.version ?? '') !== version).map(({ name }) => name),
+    };
+    const hosts = new Map<string, ServedName>();
+    const store = new CertificateStore({
+      baseDomain: 'base.test',
+      served: (name) => hosts.get(name) ?? null,
+      source,
+      log: createLogger({ name: 'test', level: 'silent' }),
+      now: () => clock.ms,
+    });
+    store.useIssuer(new LeafIssuer({ ...issuing }));
+    for (const name of ['shop.own.example', 'a.base.test']) hosts.set(name, host);
+    const give = async (name: string, version: string) =>
+      kept.set(name, { version, leaf: await theirs.issue({ dns: [name], ips: [] }) });
+    const issuerOf = async (name: string): Promise<string> => {
+      const found = await store.find(name);
+      return found === null ? '' : new X509Certificate(found.material.certificatePem).issuer;
+    };
+    return { store, source, kept, give, issuerOf, clock, theirs: new X509Certificate(certificatePem).subject };
+  }
+
+  it('is served for names that the edge cannot certify, and before its own for those that it can', async () => {
+    const { give, issuerOf, theirs, source } = await withSource();
+    await give('shop.own.example', 'v1');
+    expect(await issuerOf('shop.own.example')).toBe(theirs);
+    const own = await issuerOf('a.base.test');
+    expect(own).not.toBe(theirs);
+    const asked = source.asked;
+    await issuerOf('a.base.test');
+    await issuerOf('unserved.base.test');
+    expect(source.asked).toBe(asked);
+  });
+
+  it('is swapped when another one is there, by a hint or by comparing, and taken away when it is gone', async () => {
+    const { store, give, kept, issuerOf, theirs } = await withSource();
+    await issuerOf('a.base.test');
+    await give('a.base.test', 'v1');
+    expect(await issuerOf('a.base.test')).not.toBe(theirs);
+    store.recheck('a.base.test');
+    await expect.poll(() => issuerOf('a.base.test')).toBe(theirs);
+    kept.clear();
+    await store.recheckAll();
+    await expect.poll(() => issuerOf('a.base.test')).not.toBe(theirs);
+    await give('shop.own.example', 'v1');
+    await issuerOf('shop.own.example');
+    kept.clear();
+    store.recheck('*.own.example');
+    await expect.poll(() => issuerOf('shop.own.example').catch(() => 'none')).toBe('none');
+  });
+
+  it('serves on while nobody answers; names under the base get the edge’s own meanwhile', async () => {
+    const { store, source, give, issuerOf, theirs, clock } = await withSource();
+    await give('shop.own.example', 'v1');
+    await give('a.base.test', 'v1');
+    await issuerOf('shop.own.example');
+    source.down = true;
+    store.recheck('shop.own.example');
+    expect(await issuerOf('shop.own.example')).toBe(theirs);
+    expect(await issuerOf('a.base.test')).not.toBe(theirs);
+    source.down = false;
+    clock.ms += 11_000;
+    await expect.poll(() => issuerOf('a.base.test')).toBe(theirs);
+  });
+});

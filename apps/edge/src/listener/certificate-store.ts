@@ -1,4 +1,4 @@
-import { constants } from 'node:crypto';
+import { constants, X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { type IssuedLeaf, type LeafIssuer, renewAt } from '@portico/pki';
@@ -40,18 +40,40 @@ export interface TerminatorOptions {
 /** The outcome of one handshake; a failed one destroys the socket. */
 export type OnSecure = (socket: TLSSocket) => void;
 
+/** A certificate that this edge did not make. */
+export interface FetchedCertificate {
+  /** Changes when another one is to be served. */
+  readonly version: string;
+  /** The leaf first, PEM. */
+  readonly chainPem: string;
+  readonly privateKeyPem: string;
+}
+
+/** Whoever has certificates that an edge cannot make: the API. */
+export interface CertificateSource {
+  /** Null: there is none, the edge's own will do. Rejects when nobody could be asked. */
+  fetch(name: string): Promise<FetchedCertificate | null>;
+  /** Which of these have another version by now; "" stands for none. Rejects likewise. */
+  changed(known: readonly { name: string; version: string }[]): Promise<readonly string[]>;
+}
+
 interface Entry extends ServedCertificate {
   readonly leaf: IssuedLeaf;
+  /** Of one that was fetched; "" of one's own; null: nobody could be asked, and one's own serves meanwhile. */
+  readonly version: string | null;
   /** Wall-clock times: a certificate's life is one of dates. */
   readonly renewAtMs: number;
   readonly notAfterMs: number;
   readonly rebuildAtMs: number;
+  readonly askedAtMs: number;
 }
 
 export interface CertificateStoreOptions {
   readonly baseDomain: string;
   /** What a name stands for, or null if nothing is served under it. */
   readonly served: (serverName: string) => ServedName | null;
+  /** Asked first for every name but the shared one. */
+  readonly source?: CertificateSource;
   readonly log: Logger;
   /** Certificates kept; each is about 50 KB. */
   readonly certificatesMax?: number;
@@ -69,6 +91,10 @@ const TLS_OPTIONS = {
     'ECDHE-ECDSA-AES128-GCM-SHA256',
     'ECDHE-ECDSA-AES256-GCM-SHA384',
     'ECDHE-ECDSA-CHACHA20-POLY1305',
+    // For certificates that customers bring.
+    'ECDHE-RSA-AES128-GCM-SHA256',
+    'ECDHE-RSA-AES256-GCM-SHA384',
+    'ECDHE-RSA-CHACHA20-POLY1305',
   ].join(':'),
   honorCipherOrder: true,
   secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,
@@ -85,11 +111,17 @@ const TERMINATOR_CIPHERS = [
 /** Each certificate has ticket keys of its own, so that no session is resumed under another name; they live a day. */
 const TICKET_KEYS_LIFE_MS = 24 * 3_600_000;
 const CERTIFICATES_MAX = 1_000;
+/** When nobody could be asked for a name's certificate. */
+const ASK_AGAIN_MS = 10_000;
+const NAMES_A_QUESTION = 2_000;
+/** Challenges of certificate authorities that are being answered. */
+const CHALLENGES_MAX = 32;
+const ACME_ALPN = 'acme-tls/1';
 /** Of names that nobody serves: page 3200 is the same in both. */
 export const VISITOR_ALPN = ['h2', 'http/1.1'];
 
 /**
- * The certificate for a server name (design D5): a leaf of its own for a host that is live, one shared leaf for the
+ * The certificate for a server name (design D5): one that its owner attached or that was obtained for it, else a leaf of its own for a host that is live, one shared leaf for the
  * other one-label names under the base, nothing for the rest. Leaves are made by the edge's issuing CA when first
  * asked for, once however many ask, and made anew at 2/3 of their life while the old one serves on.
  */
@@ -104,6 +136,7 @@ export class CertificateStore {
   #issuer: Promise<LeafIssuer>;
   #setIssuer: (issuer: LeafIssuer) => void;
   #issued = 0;
+  #challenges = 0;
 
   constructor(options: CertificateStoreOptions) {
     this.#options = options;
@@ -164,8 +197,10 @@ export class CertificateStore {
       this.#make(name).catch((error: unknown) => {
         this.#options.log.warn({ err: error, name }, 'a certificate could not be renewed and serves on');
       });
+    } else if (entry.version === null && entry.askedAtMs + ASK_AGAIN_MS <= nowMs) {
+      this.#make(name).catch(() => {});
     } else if (entry.rebuildAtMs <= nowMs) {
-      return this.#keep(name, entry.leaf);
+      return this.#keep(name, entry.leaf, entry.version);
     }
     return entry;
   }
@@ -174,6 +209,43 @@ export class CertificateStore {
   warm(serverName: string): void {
     const found = this.find(serverName);
     if (found instanceof Promise) found.catch(() => {});
+  }
+
+  /**
+   * Asks again for what is kept of this domain and the names under it, and swaps what is another one by now; the old
+   * one serves until then.
+   */
+  recheck(domain: string): void {
+    const parent = domain.replace(/^\*\./, '');
+    for (const name of [...this.#cache.keys()]) {
+      if (name === domain || name === parent || name.endsWith(`.${parent}`)) this.#remake(name);
+    }
+  }
+
+  /** The same for everything that is kept, with one question. Rejects when nobody could be asked. */
+  async recheckAll(): Promise<void> {
+    const { source } = this.#options;
+    if (source === undefined) return;
+    const known = [...this.#cache.entries()].map(([name, { version }]) => ({ name, version: version ?? 'unknown' }));
+    for (let from = 0; from < known.length; from += NAMES_A_QUESTION) {
+      for (const name of await source.changed(known.slice(from, from + NAMES_A_QUESTION))) this.#remake(name);
+    }
+  }
+
+  /** For a certificate authority that checks the name (RFC 8737); null: too many at once, or nothing is under way. */
+  async challenge(answer: () => Promise<string | null>): Promise<ServedCertificate | null> {
+    if (this.#challenges >= CHALLENGES_MAX) return null;
+    this.#challenges += 1;
+    try {
+      const pem = await answer();
+      if (pem === null) return null;
+      return {
+        server: this.#createServer(pem, pem, [ACME_ALPN]),
+        material: { certificatePem: pem, privateKeyPem: pem },
+      };
+    } finally {
+      this.#challenges -= 1;
+    }
   }
 
   /** Forgets the leaf of a host that is no longer served. */
@@ -207,20 +279,50 @@ export class CertificateStore {
     return making;
   }
 
+  #remake(name: string): void {
+    this.#make(name).catch((error: unknown) => {
+      this.#options.log.warn({ err: error, name }, 'a certificate could not be made anew');
+    });
+  }
+
   async #issue(name: string): Promise<Entry> {
+    const { baseDomain, source } = this.#options;
+    if (source === undefined || name === `*.${baseDomain}`) return this.#issueOwn(name, '');
+    const isUnderBase = name.endsWith(`.${baseDomain}`);
+    try {
+      const fetched = await source.fetch(name);
+      if (fetched !== null) {
+        const { version, chainPem: certificatePem, privateKeyPem } = fetched;
+        const notAfter = new X509Certificate(certificatePem).validToDate;
+        return this.#keep(name, { certificatePem, privateKeyPem, notAfter }, version);
+      }
+    } catch (error) {
+      const kept = this.#cache.get(name);
+      // What is there is better than what we could make.
+      if (!isUnderBase || (kept !== undefined && kept.version !== null && kept.notAfterMs > this.#now())) throw error;
+      return this.#issueOwn(name, null);
+    }
+    // The domain was given up, or its certificate taken away: then it has none that we could make either.
+    if (!isUnderBase) this.#cache.delete(name);
+    return this.#issueOwn(name, '');
+  }
+
+  async #issueOwn(name: string, version: string | null): Promise<Entry> {
     const issuer = await this.#issuer;
     const { baseDomain } = this.#options;
     const leaf = await issuer.issue({ dns: name === `*.${baseDomain}` ? [name, baseDomain] : [name], ips: [] });
     this.#issued += 1;
-    return this.#keep(name, leaf);
+    return this.#keep(name, leaf, version);
   }
 
-  #keep(name: string, leaf: IssuedLeaf): Entry {
+  #keep(name: string, leaf: IssuedLeaf, version: string | null): Entry {
     const alpn = this.#options.served(name)?.alpn ?? VISITOR_ALPN;
     const entry: Entry = {
       server: this.#createServer(leaf.certificatePem, leaf.privateKeyPem, alpn),
       material: leaf,
       leaf,
+      version,
+      askedAtMs: this.#now(),
       renewAtMs: renewAt(leaf.certificatePem).getTime(),
       notAfterMs: leaf.notAfter.getTime(),
       rebuildAtMs: this.#now() + TICKET_KEYS_LIFE_MS,

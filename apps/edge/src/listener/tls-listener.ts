@@ -38,6 +38,8 @@ export interface TlsListenerOptions {
   readonly connectHosts: ReadonlySet<string>;
   readonly agents: { accept(socket: TLSSocket): void };
   readonly platformHosts: PlatformHosts;
+  /** What proves a name to a certificate authority, PEM with its key; null: nothing is under way. */
+  readonly challengeCertificate?: (serverName: string) => Promise<string | null>;
   /** What URLs show when something in front maps ports; null: the listening port. */
   readonly publicPort: number | null;
   readonly log: Logger;
@@ -87,6 +89,8 @@ export class TlsListener {
     return this.#server.close();
   }
 }
+
+const ACME_ALPN = 'acme-tls/1';
 
 /** What is done with a connection once its name is known. */
 type Purpose = 'agent' | 'platform' | 'visitor';
@@ -158,6 +162,7 @@ class TlsArrival implements Draining, Swept {
       case 'hello':
         this.#stopReading();
         if (hello.serverName === null) this.#alert(TlsAlert.unrecognizedName);
+        else if (hello.alpn.length === 1 && hello.alpn[0] === ACME_ALPN) this.#prove(hello.serverName, bytes);
         else this.#route(hello.serverName, bytes);
     }
   };
@@ -169,6 +174,27 @@ class TlsArrival implements Draining, Swept {
   readonly #onClose = (): void => {
     this.#finish();
   };
+
+  /** A certificate authority that checks the name: the handshake is all it wants (RFC 8737). */
+  #prove(serverName: string, hello: Buffer): void {
+    const { certificates, challengeCertificate = async () => null } = this.#listener.options;
+    certificates
+      .challenge(() => challengeCertificate(serverName))
+      .catch(() => null)
+      .then((certificate) => {
+        if (this.#socket.destroyed) return;
+        if (certificate === null) {
+          this.#alert(TlsAlert.unrecognizedName);
+          return;
+        }
+        this.#socket.unshift(hello);
+        certificates.handshake(this.#socket, certificate, (socket) => {
+          socket.on('error', () => {});
+          socket.once('close', () => this.#socket.destroy());
+          socket.end();
+        });
+      });
+  }
 
   #route(serverName: string, hello: Buffer): void {
     const { connectHosts, findTls, platformHosts, tcpProxy } = this.#listener.options;

@@ -43,6 +43,7 @@ export class HttpProxy implements PolicyHost {
   readonly #refusal: () => PorticoError | null;
   /** Answers that the edge gives for hosts without endpoint on the plain port, such as its root certificate. */
   readonly #ownAnswers: (exchange: Exchange) => boolean;
+  readonly #intercept: (exchange: Exchange, goOn: () => void) => boolean;
   readonly #noted: (exchange: Exchange, endpoint: Endpoint) => Exchange;
 
   constructor({
@@ -55,6 +56,7 @@ export class HttpProxy implements PolicyHost {
     mayCoalesce = () => false,
     refusal = () => null,
     ownAnswers = () => false,
+    intercept = () => false,
     noted = (exchange) => exchange,
   }: {
     routes: HttpRoutes;
@@ -67,6 +69,8 @@ export class HttpProxy implements PolicyHost {
     mayCoalesce?: (serverName: string, hostname: string) => boolean;
     refusal?: () => PorticoError | null;
     ownAnswers?: (exchange: Exchange) => boolean;
+    /** Takes a request that is not for its endpoint; calls back when it is after all. */
+    intercept?: (exchange: Exchange, goOn: () => void) => boolean;
     /** The exchange, or one around it that takes notes. */
     noted?: (exchange: Exchange, endpoint: Endpoint) => Exchange;
   }) {
@@ -79,6 +83,7 @@ export class HttpProxy implements PolicyHost {
     this.#mayCoalesce = mayCoalesce;
     this.#refusal = refusal;
     this.#ownAnswers = ownAnswers;
+    this.#intercept = intercept;
     this.#noted = noted;
   }
 
@@ -108,6 +113,13 @@ export class HttpProxy implements PolicyHost {
       this.errors.answer(exchange, new PorticoError(421, { sni: visitor.serverName, host: hostname }));
       return;
     }
+    if (this.#intercept(exchange, () => this.#route(exchange))) return;
+    this.#route(exchange);
+  }
+
+  #route(exchange: Exchange): void {
+    const { request, visitor } = exchange;
+    const { hostname } = request;
     const endpoint = this.routes.findHttp(visitor.scheme, hostname);
     if (endpoint === null) {
       if (this.#ownAnswers(exchange)) return;
