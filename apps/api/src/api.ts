@@ -13,6 +13,7 @@ import { EdgeCertificates } from './certificates/edge-certificates.ts';
 import { ChangeHub } from './changes/change-hub.ts';
 import type { ApiConfig } from './config.ts';
 import type { ApiContext } from './context.ts';
+import { CloudNames } from './endpoints/cloud-names.ts';
 import { Deliveries } from './deliveries/deliveries.ts';
 import { eventSinks } from './deliveries/sinks.ts';
 import { DomainKeeper } from './domains/domain-keeper.ts';
@@ -113,6 +114,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
     { database, live, traffic, now, connect: () => connectFacts(connectAddress, keys.root?.certificatePem ?? null) },
     { everyMs: limits.liveMs },
   );
+  const cloudNames = new CloudNames(context);
   const streams = new OpenStreams();
   let isReady = false;
   const callers = new NodeCallers(context, { isReady: () => isReady });
@@ -146,6 +148,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
     () => isReady,
   );
   const sweeper = startSweeper(context, async () => {
+    await cloudNames.sweep();
     await deliveries.sweep();
     await domains.sweep();
     await deleteExpiredChallenges(database.queries, now());
@@ -164,6 +167,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
       await registry.close();
       await Promise.all([closeApp(external), closeApp(internal)]);
       await sweeper.close();
+      await cloudNames.close();
       await deliveries.close();
       await domains.close();
       await orders?.close();

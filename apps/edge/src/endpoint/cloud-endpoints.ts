@@ -126,20 +126,23 @@ export class CloudEndpoints {
   /** The account may be suspended, or be back. */
   accountChanged(accountId: string): void {
     for (const endpoint of [...(this.#byAccount.get(accountId) ?? [])]) {
-      if (this.#mayServe(accountId)) this.#route(endpoint);
-      else this.#unroute(endpoint);
+      this.#settle(endpoint);
     }
   }
 
   /** Tries again for ports that something else had. */
   retry(): void {
     for (const endpoint of this.#byId.values()) {
-      if (!this.#routed.has(endpoint) && this.#mayServe(endpoint.accountId)) this.#route(endpoint);
+      if (!this.#routed.has(endpoint)) this.#settle(endpoint);
     }
   }
 
-  #mayServe(accountId: string): boolean {
-    return this.#accounts.knows(accountId) && !this.#accounts.isSuspended(accountId);
+  /** Visitors are led to it as long as its account may serve, and has its name. */
+  #settle(endpoint: CloudEndpoint): void {
+    const { accountId, nameLost } = endpoint.record;
+    const may = this.#accounts.knows(accountId) && !this.#accounts.isSuspended(accountId) && nameLost !== true;
+    if (may) this.#route(endpoint);
+    else this.#unroute(endpoint);
   }
 
   #place(record: CloudRecord): void {
@@ -168,7 +171,7 @@ export class CloudEndpoints {
     this.#byId.set(record.id, endpoint);
     const ofAccount = this.#byAccount.get(record.accountId) ?? new Set();
     this.#byAccount.set(record.accountId, ofAccount.add(endpoint));
-    if (this.#mayServe(record.accountId)) this.#route(endpoint);
+    this.#settle(endpoint);
   }
 
   #route(endpoint: CloudEndpoint): void {

@@ -106,6 +106,16 @@ export function countCloudEndpointsNamed(
   return db.cloudEndpoint.count({ where: { accountId, host, port, internal: false } });
 }
 
+/** Counts the public ones at this name and under it as changed. Their ids. */
+export async function touchCloudEndpoints(tx: Queries, domain: string, revision: number): Promise<string[]> {
+  const rows = await tx.cloudEndpoint.updateManyAndReturn({
+    where: { internal: false, OR: [{ host: domain }, { host: { endsWith: `.${domain}` } }] },
+    data: { revision },
+    select: { id: true },
+  });
+  return rows.map(({ id }) => id);
+}
+
 export interface FeedPage {
   readonly rows: readonly CloudEndpointRow[];
   readonly gone: readonly string[];

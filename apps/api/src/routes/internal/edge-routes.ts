@@ -6,7 +6,6 @@ import {
   authorizeBindRequest,
   authorizeSessionRequest,
   type BatchResponse,
-  bindProto,
   type CommandOutcomeResponse,
   commandOutcomeRequest,
   type EndpointFeedResponse,
@@ -23,7 +22,7 @@ import {
   reconcileRequest,
   usageRequest,
 } from '@portico/api-contract/internal';
-import { addEvents, findReservations, type LifecycleEventRow, queueEvents, readFeed, receiveBatch } from '@portico/db';
+import { addEvents, findReservations, type LifecycleEventRow, queueEvents, receiveBatch } from '@portico/db';
 import { type EmbeddedRegistry, handleRegistryRequest, writeRegistryWatch } from '@portico/registry';
 import type { FastifyInstance } from 'fastify';
 import { authorizeBind } from '../../binds/authorize-bind.ts';
@@ -33,6 +32,7 @@ import { authorizeSession } from '../../grants/authorize-session.ts';
 import { reconcileGrants } from '../../grants/reconcile-grants.ts';
 import { RefusalNotes } from '../../grants/refusal-notes.ts';
 import { signIssuingCa } from '../../keys/sign-issuing-ca.ts';
+import { readEndpointFeed } from '../../endpoints/endpoint-feed.ts';
 import type { LiveState } from '../../live/live-state.ts';
 import type { Traffic } from '../../live/traffic.ts';
 import { namesAbove, parseHostName } from '../../names/host-name.ts';
@@ -94,19 +94,7 @@ export function edgeRoutes(app: FastifyInstance, context: ApiContext, services: 
 
   app.post(internalPaths.endpointFeed, async (request): Promise<EndpointFeedResponse> => {
     const { after } = readBody(request, endpointFeedRequest);
-    const page = await readFeed(database.queries, { after, rowsMax: 500, charactersMax: 2_000_000 });
-    const { gone, upTo, hasMore, mustRestart, total } = page;
-    const endpoints = page.rows.map((row) => ({
-      id: row.id,
-      accountId: row.accountId,
-      proto: bindProto.parse(row.proto),
-      host: row.host,
-      port: row.port,
-      internal: row.internal,
-      poolingEnabled: row.poolingEnabled,
-      trafficPolicy: row.trafficPolicy,
-    }));
-    return { endpoints, gone: [...gone], upTo, hasMore, mustRestart, total };
+    return readEndpointFeed(context, after);
   });
 
   app.post(

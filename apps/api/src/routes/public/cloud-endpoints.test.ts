@@ -1,3 +1,4 @@
+import { createReservedDomain } from '@portico/db';
 import { newId } from '@portico/service';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeCertificate } from '../../testing/certificates.ts';
@@ -201,6 +202,39 @@ describe('a cloud endpoint', () => {
     expect(code(await make({ url: `https://taken.${base}` }))).toBe('ERR_NGROK_18016');
     const change = { body: { traffic_policy: answering } };
     expect(code(await test.call('PATCH', `/endpoints/${endpointId}`, change))).toBe('ERR_NGROK_18003');
+  });
+
+  it('is marked for edges when its own domain is lost, and again when it is back', async () => {
+    const { accountId } = test.first;
+    const reserve = () =>
+      createReservedDomain(test.database.queries, accountId, {
+        id: newId('rd'),
+        domain: 'shop.example',
+        description: '',
+        metadata: '',
+        createdAt: test.now(),
+      });
+    const domain = await reserve();
+    const made = await make({ url: 'https://a.shop.example' });
+    expect(made.status).toBe(201);
+    const feed = async (after: number) => test.edge.endpointFeed({ nodeId: 'edge-1', after });
+    const all = await feed(0);
+    expect(all.endpoints.find(({ id }) => id === made.body.id)?.nameLost).toBeUndefined();
+    expect((await test.call('DELETE', `/reserved_domains/${domain.id}`)).status).toBe(204);
+    await vi.waitFor(async () =>
+      expect((await feed(all.upTo)).endpoints).toMatchObject([{ id: made.body.id, nameLost: true }]),
+    );
+    // What became of another account's claim to it meanwhile counts too.
+    await createReservedDomain(test.database.queries, other.accountId, {
+      id: newId('rd'),
+      domain: 'shop.example',
+      description: '',
+      metadata: '',
+      createdAt: test.now(),
+    });
+    expect((await feed(all.upTo)).endpoints).toMatchObject([{ id: made.body.id, nameLost: true }]);
+    expect(code(await make({ url: 'https://b.shop.example' }))).toBe('ERR_NGROK_320');
+    await test.call('DELETE', `/endpoints/${made.body.id}`);
   });
 
   it('is one of two when two make the same at once', async () => {
