@@ -52,14 +52,20 @@ export class Regex {
     const found: string[] = [];
     const matcher = this.#engine.matcher(text);
     const deadline = findAllDeadline();
+    let from = -1;
     while (found.length < max && matcher.find()) {
-      found.push(matcher.group() ?? '');
       deadline();
+      if (matcher.start() === from && matcher.end() === from) continue;
+      found.push(matcher.group() ?? '');
+      from = matcher.end();
     }
     return found;
   }
 
-  /** Every match replaced; `$1` and `${name}` stand for groups. The result is bounded. */
+  /**
+   * Every match replaced; an empty one right behind another is none, as in Go: `.*` matches a text once. `$1` and
+   * `${name}` stand for groups. The result is bounded.
+   */
   replaceAll(text: string, replacement: string, budget: Budget): string {
     this.#pay(text, budget);
     const pieces = parseReplacement(replacement);
@@ -67,9 +73,12 @@ export class Regex {
     const groups = matcher.groupCount();
     let out = '';
     let from = 0;
+    let isFirst = true;
     const deadline = findAllDeadline();
     while (matcher.find()) {
       deadline();
+      if (!isFirst && matcher.start() === from && matcher.end() === from) continue;
+      isFirst = false;
       out += text.slice(from, matcher.start());
       for (const piece of pieces) {
         if (typeof piece === 'string') out += piece;
