@@ -175,7 +175,7 @@ describe('the inspector', () => {
       '/"><img/src=x/onerror=alert(7)>',
       '/javascript:alert(8)',
       "/';alert(9)//",
-      '/${alert(10)}',
+      '/$%7Balert(10)%7D',
       '/%3Cscript%3Ealert(11)%3C/script%3E',
     ];
     for (const path of hostile)

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type LocationInput, ownLocation } from './config/locations.ts';
+import { packagedVersion } from './packaged.ts';
 
 /** What a command sees of the process that it runs in. */
 export interface CliContext extends LocationInput {
@@ -34,12 +35,9 @@ export function processContext(): CliContext {
   };
 }
 
-/** Set by the build of the package and of the executables; absent when run from source. */
-declare const PORTICO_VERSION: string | undefined;
-
 /** The product has one version, the root package's. */
 function readVersion(): string {
-  if (typeof PORTICO_VERSION === 'string') return PORTICO_VERSION;
+  if (packagedVersion !== null) return packagedVersion;
   const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
   return /"version":\s*"([^"]+)"/.exec(text)?.[1] ?? '0.0.0';
 }

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { authtokenCommand } from './commands/authtoken.ts';
+import { buildClientCommand } from './commands/build-client.ts';
 import { completionCommand } from './commands/completion.ts';
 import { addApiKeyCommand } from './commands/config/add-api-key.ts';
 import { addAuthtokenCommand } from './commands/config/add-authtoken.ts';
@@ -87,6 +88,7 @@ Examples:
   program.addCommand(config);
   program.addCommand(serviceCommand(context));
   program.addCommand(completionCommand(context));
+  program.addCommand(buildClientCommand(context));
   program.addCommand(updateCommand(context));
   program.addCommand(authtokenCommand(context), { hidden: true });
   program.addCommand(versionCommand(context));

@@ -2,12 +2,14 @@ import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { isPackaged } from '../packaged.ts';
+
 export interface LocationInput {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly platform: NodeJS.Platform;
   readonly home: string;
-  /** Root of the checkout that this runs from. */
-  readonly checkout: string;
+  /** Root of the checkout that this runs from; null in a package. */
+  readonly checkout: string | null;
 }
 
 export function ownLocation(): LocationInput {
@@ -29,7 +31,7 @@ export function searchPaths(input: LocationInput): string[] {
   const dataDir = input.env.PORTICO_DATA_DIR;
   const paths = [defaultConfigPath(input)];
   if (dataDir !== undefined && dataDir !== '') paths.push(resolve(dataDir, 'agent.yml'));
-  paths.push(join(input.checkout, '.data', 'agent.yml'));
+  if (input.checkout !== null) paths.push(join(input.checkout, '.data', 'agent.yml'));
   return [...new Set(paths)];
 }
 
@@ -44,6 +46,7 @@ export function namedPaths(flags: readonly string[], env: LocationInput['env']):
   return (fromFlags.length > 0 ? fromFlags : split(env.PORTICO_CONFIG ?? '')).map((path) => resolve(path));
 }
 
-function checkoutRoot(): string {
+function checkoutRoot(): string | null {
+  if (isPackaged) return null;
   return resolve(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', '..');
 }

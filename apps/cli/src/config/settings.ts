@@ -5,6 +5,7 @@ import type { LogFormat, LogLevelName } from '../output/log-writer.ts';
 import type { AgentConfig, ConnectCas } from './agent-config.ts';
 import { errnoOf, loadConfig } from './load-config.ts';
 import type { LocationInput } from './locations.ts';
+import { operatorBuild } from './operator.ts';
 
 /** The flags that every tunnel command has. */
 export interface AgentFlags {
@@ -49,7 +50,12 @@ export async function loadSettings(flags: AgentFlags, location: LocationInput): 
   const fromEnv = (...names: string[]): string | undefined =>
     names.map((name) => env[name]?.trim()).find((value) => value !== undefined && value !== '');
 
-  const connectUrl = fromEnv('PORTICO_CONNECT_URL', 'NGROK_CONNECT_URL') ?? config.connectUrl;
+  const operator = await operatorBuild();
+  const named = fromEnv('PORTICO_CONNECT_URL', 'NGROK_CONNECT_URL') ?? config.connectUrl;
+  if (operator !== null && named !== undefined && named !== operator.connectUrl) {
+    throw new CliError(`This build of portico connects to ${operator.connectUrl} only, and ${named} is configured.`);
+  }
+  const connectUrl = operator?.connectUrl ?? named;
   if (connectUrl === undefined) {
     throw new CliError(
       'No server is known to connect to.\n' +
@@ -67,7 +73,7 @@ export async function loadSettings(flags: AgentFlags, location: LocationInput): 
   }
   return {
     connectUrl,
-    ca: await readCas(casOf(fromEnv('PORTICO_CONNECT_CAS'), config)),
+    ca: operator === null ? await readCas(casOf(fromEnv('PORTICO_CONNECT_CAS'), config)) : [operator.ca],
     authtoken,
     metadata: flags.sessionMetadata ?? config.metadata,
     heartbeat: {
