@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { exchange } from './public/exchanges.ts';
 
 /**
  * What the dashboard asks of the API, on the internal listener only (node credential as Bearer, the browser's session
@@ -11,6 +12,7 @@ import { z } from 'zod';
  * | `DELETE /dashboard/v1/session` | cookie, `portico-csrf` | 204 + `Set-Cookie` that clears it; 401 |
  * | `GET /dashboard/v1/overview` | cookie, `portico-account` | 200 `Overview`; 401; 404 for an account that is not the user's |
  * | `GET /dashboard/v1/live` | cookie, `portico-account` (or `?account=`, since EventSource sends no fields) | `text/event-stream` of `LiveMessage` |
+ * | `GET /dashboard/v1/exchanges/live` | cookie, `portico-account` | `text/event-stream` of `ExchangeMessage` |
  * | `… /dashboard/v1/api/<path of the REST API>` | cookie, `portico-account`, and `portico-csrf` with every change | as the REST API answers; 403 (4006) for what the role does not allow |
  *
  * The dashboard forwards the browser's `Origin`, `Sec-Fetch-Site`, `User-Agent`, `Host` as `x-forwarded-host`, the scheme as
@@ -33,7 +35,16 @@ export type DashboardRefusal = z.infer<typeof dashboardRefusal>;
 export const sessionAnswer = z.object({
   user: z.object({ id: z.string(), email: z.string(), name: z.string(), isOperator: z.boolean() }),
   /** The accounts of this user, in a fixed order; the first one is where `/` leads. */
-  accounts: z.array(z.object({ id: z.string(), name: z.string(), role: z.string(), permissions: z.array(z.string()) })),
+  accounts: z.array(
+    z.object({
+      id: z.string(),
+      name: z.string(),
+      role: z.string(),
+      permissions: z.array(z.string()),
+      /** It asks for a second factor, and this session was opened without one: nothing of it is shown (4012). */
+      wantsSecondFactor: z.boolean(),
+    }),
+  ),
   /** Sent back as `portico-csrf` with every change. */
   csrfToken: z.string(),
   expiresAt: z.iso.datetime(),
@@ -128,3 +139,18 @@ export const liveMessage = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('signed-out') }),
 ]);
 export type LiveMessage = z.infer<typeof liveMessage>;
+
+/**
+ * The `data` of one event of the exchanges' stream, at most one every 250 ms. `missed` were recorded and are not in it,
+ * `dropped` were never recorded, since an edge had no room. Begins with a `ping`.
+ */
+export const exchangeMessage = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('exchanges'),
+    exchanges: z.array(exchange.omit({ uri: true })),
+    missed: z.number(),
+    dropped: z.number(),
+  }),
+  z.object({ kind: z.literal('ping'), at: z.iso.datetime() }),
+]);
+export type ExchangeMessage = z.infer<typeof exchangeMessage>;

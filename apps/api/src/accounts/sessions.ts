@@ -32,7 +32,7 @@ export type SignInMethod = 'password' | 'passkey' | 'link' | `oidc:${string}`;
 export interface SignedIn {
   /** The cookie's value; stored as a hash only. */
   readonly reference: string;
-  readonly session: { readonly id: string; readonly expiresAt: Date };
+  readonly session: { readonly id: string; readonly expiresAt: Date; readonly isStrong: boolean };
   readonly user: UserRow;
 }
 
@@ -56,14 +56,13 @@ export class Sessions {
     const reference = randomBytes(32).toString('base64url');
     const createdAt = this.#context.now();
     const expiresAt = new Date(createdAt.getTime() + this.#context.config.limits.sessionLifeMs);
-    const session = { id: sha256(reference), expiresAt };
+    const session = { id: sha256(reference), expiresAt, isStrong };
     await createDashboardSession(tx, {
       ...session,
       userId: user.id,
       ip: client.ip.slice(0, 64),
       userAgent: client.userAgent.slice(0, 512),
       method,
-      isStrong,
       createdAt,
     });
     return { reference, session, user };

@@ -16,3 +16,9 @@ export function signInPath(next: string): string {
   const path = ownPath(next);
   return path === '/' ? '/sign-in' : `/sign-in?next=${encodeURIComponent(path)}`;
 }
+
+/** The second step of signing in. */
+export function codePath(next: string): string {
+  const path = signInPath(next);
+  return `${path}${path.includes('?') ? '&' : '?'}step=code`;
+}

@@ -167,6 +167,7 @@ export function signInRoutes(routes: BrowserRoutes, context: ApiContext, identit
         name: membership.account.name,
         role: membership.role,
         permissions: [...rightsOf(membership).permissions],
+        wantsSecondFactor: membership.account.requireSecondFactor && !session.isStrong,
       })),
       csrfToken: sessions.csrfToken(session.id),
       expiresAt: session.expiresAt.toISOString(),

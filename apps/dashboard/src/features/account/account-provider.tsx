@@ -1,5 +1,6 @@
 'use client';
 
+import type { Permission } from '@portico/api-contract/identity';
 import { createContext, type ReactNode, useContext, useMemo } from 'react';
 import { RestClient } from '../../lib/rest/rest-client.ts';
 import { mayChange } from '../../lib/roles.ts';
@@ -9,6 +10,8 @@ export interface AccountView {
   readonly accountId: string;
   readonly role: string;
   readonly mayChange: boolean;
+  /** Whether the role holds a permission of `@portico/api-contract/identity`. */
+  readonly may: (permission: Permission) => boolean;
   readonly user: { readonly id: string; readonly email: string; readonly name: string };
   readonly csrfToken: string;
   readonly rest: RestClient;
@@ -25,6 +28,7 @@ export function useAccount(): AccountView {
 export interface AccountProviderProps {
   readonly accountId: string;
   readonly role: string;
+  readonly permissions: readonly string[];
   readonly userId: string;
   readonly userEmail: string;
   readonly userName: string;
@@ -33,17 +37,18 @@ export interface AccountProviderProps {
 }
 
 export function AccountProvider(props: AccountProviderProps) {
-  const { accountId, role, userId, userEmail, userName, csrfToken, children } = props;
+  const { accountId, role, permissions, userId, userEmail, userName, csrfToken, children } = props;
   const view = useMemo(
     () => ({
       accountId,
       role,
       mayChange: mayChange(role),
+      may: (permission: Permission) => permissions.includes(permission),
       user: { id: userId, email: userEmail, name: userName },
       csrfToken,
       rest: new RestClient({ accountId, csrfToken }),
     }),
-    [accountId, role, userId, userEmail, userName, csrfToken],
+    [accountId, role, permissions, userId, userEmail, userName, csrfToken],
   );
   return <AccountContext value={view}>{children}</AccountContext>;
 }

@@ -1,6 +1,7 @@
 'use client';
 
 import { type ReactNode, type SubmitEvent, useEffect, useRef, useState } from 'react';
+import { codePath } from '../../lib/own-path.ts';
 import { Button } from '../../ui/button.tsx';
 import { join } from '../../ui/join.ts';
 import { emailFault, passwordFault, problemText, type SignInProblem } from './sign-in-problem.ts';
@@ -33,7 +34,8 @@ export function SignInForm({ next, initialProblem }: SignInFormProps) {
     setIsBusy(true);
     const failure = await signIn(email.current.value.trim(), password.current.value);
     // A whole new page, so that nothing drawn for nobody stays. It stays busy until that has come.
-    if (!failure) return location.assign(next);
+    if (failure === 'signed-in') return location.assign(next);
+    if (failure === 'code-wanted') return location.assign(codePath(next));
     setIsBusy(false);
     setProblem(failure);
     if (failure.kind === 'wrong') {
@@ -136,7 +138,7 @@ function fieldLook(isWrong: boolean): string {
   );
 }
 
-async function signIn(email: string, password: string): Promise<SignInProblem | null> {
+async function signIn(email: string, password: string): Promise<SignInProblem | 'signed-in' | 'code-wanted'> {
   let answer: Response;
   try {
     answer = await fetch('/api/dashboard/v1/session', {
@@ -147,7 +149,8 @@ async function signIn(email: string, password: string): Promise<SignInProblem | 
   } catch {
     return { kind: navigator.onLine ? 'no-contact' : 'offline' };
   }
-  if (answer.ok) return null;
+  if (answer.status === 202) return 'code-wanted';
+  if (answer.ok) return 'signed-in';
   if (answer.status === 429) {
     const seconds = Number(answer.headers.get('retry-after'));
     return { kind: 'throttled', untilMs: seconds > 0 ? performance.now() + seconds * 1000 : null };

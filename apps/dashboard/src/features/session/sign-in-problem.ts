@@ -4,7 +4,11 @@ export type SignInProblem =
   | { readonly kind: 'throttled'; readonly untilMs: number | null }
   | { readonly kind: 'no-contact' }
   | { readonly kind: 'offline' }
-  | { readonly kind: 'other-site' };
+  | { readonly kind: 'other-site' }
+  | { readonly kind: 'code' }
+  | { readonly kind: 'too-late' }
+  /** What an identity provider, or the API about it, had to say. */
+  | { readonly kind: 'provider'; readonly code: string };
 
 export function problemText(problem: SignInProblem, nowMs: number): string {
   switch (problem.kind) {
@@ -22,6 +26,23 @@ export function problemText(problem: SignInProblem, nowMs: number): string {
       return 'Your browser is offline.';
     case 'other-site':
       return 'The browser says this form came from another site. Open this page directly and try again.';
+    case 'code':
+      return 'This code is not right, or was used already.';
+    case 'too-late':
+      return 'That took too long, or was begun in another browser. Sign in again.';
+    case 'provider':
+      return providerText(problem.code);
+  }
+}
+
+function providerText(code: string): string {
+  switch (code) {
+    case '4011':
+      return 'Nobody here has your address. Ask an administrator to invite it.';
+    case '409':
+      return 'The user with your address has not confirmed it. Sign in with the password, and confirm the address in your settings.';
+    default:
+      return 'The identity provider did not sign you in. Try again, or sign in another way.';
   }
 }
 
@@ -34,6 +55,13 @@ export function problemOf(text: string | undefined): SignInProblem | null {
       return { kind: text };
     case 'throttled':
       return { kind: 'throttled', untilMs: null };
+    case 'code':
+    case 'too-late':
+      return { kind: text };
+    case 'provider-4011':
+    case 'provider-409':
+    case 'provider-4015':
+      return { kind: 'provider', code: text.slice(9) };
     default:
       return null;
   }

@@ -1,9 +1,10 @@
 'use client';
 
 import type { SessionAnswer } from '@portico/api-contract/dashboard';
-import { UserRound } from 'lucide-react';
+import { Settings, UserRound } from 'lucide-react';
 import { useId } from 'react';
 import { endpointsPath } from '../../lib/own-path.ts';
+import { roleName } from '../../lib/roles.ts';
 import type { Theme } from '../../lib/theme.ts';
 import { ThemeSwitch } from '../../ui/theme-switch.tsx';
 import { UntrustedText } from '../../ui/untrusted-text.tsx';
@@ -47,7 +48,9 @@ export function AccountMenu({ session, accountId, theme }: AccountMenuProps) {
           <UntrustedText text={name} />
         </p>
         {user.name && <p className="truncate text-meta text-ink-2">{user.email}</p>}
-        <p className="text-meta text-ink-3">{accounts.find((account) => account.id === accountId)?.role}</p>
+        <p className="text-meta text-ink-3">
+          {roleName(accounts.find((account) => account.id === accountId)?.role ?? '')}
+        </p>
         {others.length > 0 && (
           <ul className="mt-3 border-t border-line pt-2">
             {others.map((account) => (
@@ -62,6 +65,13 @@ export function AccountMenu({ session, accountId, theme }: AccountMenuProps) {
             ))}
           </ul>
         )}
+        <a
+          href={`/a/${encodeURIComponent(accountId)}/settings`}
+          className="mt-3 flex h-[30px] items-center gap-2 rounded-button px-2 hover:bg-hover max-sm:h-11"
+        >
+          <Settings size={15} strokeWidth={1.75} aria-hidden className="text-ink-3" />
+          Settings
+        </a>
         <div className="mt-3 border-t border-line pt-3">
           <ThemeSwitch initial={theme} />
         </div>

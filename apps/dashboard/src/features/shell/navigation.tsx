@@ -5,6 +5,7 @@ import Link from 'next/link';
 import { usePathname } from 'next/navigation';
 import { useId } from 'react';
 import { join } from '../../ui/join.ts';
+import { useAccount } from '../account/account-provider.tsx';
 import { useLive } from '../live/live-provider.tsx';
 import { type PageLink, pageGroups } from './pages.ts';
 
@@ -16,12 +17,17 @@ export function Navigation({ accountId }: { accountId: string }) {
     if (!page.counts || !overview) return null;
     return page.counts === 'endpoints' ? overview.value.endpointCount : overview.value.sessionCount;
   };
+  const { may } = useAccount();
+  const groups = pageGroups.map((group) => ({
+    ...group,
+    pages: group.pages.filter(({ needs }) => needs === undefined || may(needs)),
+  }));
   const hrefOf = (page: PageLink): string => `/a/${encodeURIComponent(accountId)}/${page.path}`;
   const isHere = (page: PageLink): boolean => path === hrefOf(page) || path.startsWith(`${hrefOf(page)}/`);
   return (
     <>
       <nav aria-label="Pages" className="min-h-0 flex-1 overflow-y-auto px-2 pt-1 max-sm:hidden">
-        {pageGroups.map((group) => (
+        {groups.map((group) => (
           <section key={group.name} aria-labelledby={`nav-${group.name}`} className="pb-3 max-md:pb-1.5">
             <h2 id={`nav-${group.name}`} className="px-2.5 pb-1 text-meta font-regular text-ink-3 max-md:sr-only">
               {group.name}
@@ -55,21 +61,21 @@ export function Navigation({ accountId }: { accountId: string }) {
           </section>
         ))}
       </nav>
-      <Bar hrefOf={hrefOf} isHere={isHere} />
+      <Bar pages={groups.flatMap(({ pages }) => pages)} hrefOf={hrefOf} isHere={isHere} />
     </>
   );
 }
 
 interface BarProps {
+  readonly pages: readonly PageLink[];
   readonly hrefOf: (page: PageLink) => string;
   readonly isHere: (page: PageLink) => boolean;
 }
 
 const barItem = 'flex h-full w-full flex-1 flex-col items-center justify-center gap-0.5 border-t-2 text-label';
 
-function Bar({ hrefOf, isHere }: BarProps) {
+function Bar({ pages: all, hrefOf, isHere }: BarProps) {
   const id = useId();
-  const all = pageGroups.flatMap(({ pages }) => pages);
   const others = all.filter(({ isInBar }) => !isInBar);
   const tone = (on: boolean): string => (on ? 'border-ink font-strong text-ink' : 'border-transparent text-ink-2');
   return (

@@ -1,3 +1,4 @@
+import type { Permission } from '@portico/api-contract/identity';
 import {
   Bot,
   Cable,
@@ -11,6 +12,7 @@ import {
   Send,
   ShieldCheck,
   SquareCode,
+  Users,
   Vault,
   Waypoints,
 } from 'lucide-react';
@@ -24,6 +26,8 @@ export interface PageLink {
   readonly counts?: 'endpoints' | 'agents';
   /** In the bar at the bottom of small screens; the others are under More. */
   readonly isInBar?: boolean;
+  /** Absent for who does not hold it. */
+  readonly needs?: Permission;
 }
 
 export interface PageGroup {
@@ -59,15 +63,16 @@ export const pageGroups: readonly PageGroup[] = [
     name: 'Access',
     pages: [
       { label: 'Authtokens', path: 'authtokens', Icon: KeyRound },
-      { label: 'API keys', path: 'api-keys', Icon: SquareCode },
+      { label: 'API keys', path: 'api-keys', Icon: SquareCode, needs: 'keys.manage' },
       { label: 'Service users', path: 'service-users', Icon: Bot },
+      { label: 'Team', path: 'team', Icon: Users, needs: 'team.read' },
     ],
   },
   {
     name: 'Records',
     pages: [
       { label: 'Usage', path: 'usage', Icon: ChartColumn, isInBar: true },
-      { label: 'Audit log', path: 'audit', Icon: ScrollText },
+      { label: 'Audit log', path: 'audit', Icon: ScrollText, needs: 'audit.read' },
       { label: 'Event destinations', path: 'event-destinations', Icon: Send },
     ],
   },

@@ -1,4 +1,5 @@
 import { type Overview, overview, type SessionAnswer, sessionAnswer } from '@portico/api-contract/dashboard';
+import { type Mailbox, mailbox, type SignInOptions, signInOptions } from '@portico/api-contract/identity';
 import { headers } from 'next/headers';
 import { cache } from 'react';
 import { forwardedFields } from './forward.ts';
@@ -17,6 +18,16 @@ const answerWithinMs = 5000;
 export const readSession = cache(
   (): Promise<Answer<SessionAnswer>> => read('/dashboard/v1/session', null, (body) => sessionAnswer.parse(body)),
 );
+
+/** How people may sign in here. */
+export function readSignInOptions(): Promise<Answer<SignInOptions>> {
+  return read('/dashboard/v1/sign-in-options', null, (body) => signInOptions.parse(body));
+}
+
+/** What would have been mailed; not found where mail is really sent, or for browsers on other machines. */
+export function readMailbox(): Promise<Answer<Mailbox>> {
+  return read('/dashboard/v1/mailbox', null, (body) => mailbox.parse(body));
+}
 
 export function readOverview(accountId: string): Promise<Answer<Overview>> {
   return read('/dashboard/v1/overview', accountId, (body) => overview.parse(body));

@@ -4,6 +4,7 @@ import type { ReactNode } from 'react';
 import { AccountProvider } from '../../../features/account/account-provider.tsx';
 import { LiveProvider } from '../../../features/live/live-provider.tsx';
 import { NoContact } from '../../../features/session/no-contact.tsx';
+import { SecondFactorWanted } from '../../../features/session/second-factor-wanted.tsx';
 import { Shell } from '../../../features/shell/shell.tsx';
 import { signInPath } from '../../../lib/own-path.ts';
 import { readSession } from '../../../lib/server/api.ts';
@@ -23,11 +24,13 @@ export default async function AccountLayout({ params, children }: AccountLayoutP
   const { user, accounts, csrfToken } = session.value;
   const membership = accounts.find((candidate) => candidate.id === account);
   if (!membership) notFound();
+  if (membership.wantsSecondFactor) return <SecondFactorWanted account={membership.name} csrfToken={csrfToken} />;
   const theme = themeOf((await cookies()).get(themeCookie)?.value);
   return (
     <AccountProvider
       accountId={account}
       role={membership.role}
+      permissions={membership.permissions}
       userId={user.id}
       userEmail={user.email}
       userName={user.name}

@@ -1,4 +1,4 @@
-import { ownPath, signInPath } from '../../../lib/own-path.ts';
+import { codePath, ownPath, signInPath } from '../../../lib/own-path.ts';
 import { forward, isFromOwnPage, readBody } from '../../../lib/server/forward.ts';
 import { internalUrl, nodeCredential } from '../../../lib/server/settings.ts';
 
@@ -18,21 +18,29 @@ export async function POST(request: Request): Promise<Response> {
   const next = ownPath(form.get('next'));
   const fields = new Headers(request.headers);
   fields.set('content-type', 'application/json');
+  const code = form.get('code');
+  const sent = code === null ? { email: form.get('email') ?? '', password: form.get('password') ?? '' } : { code };
   const asJson = new Request(request.url, {
     method: 'POST',
     headers: fields,
-    body: JSON.stringify({ email: form.get('email') ?? '', password: form.get('password') ?? '' }),
+    body: JSON.stringify(sent),
     signal: request.signal,
   });
-  const answer = await forward(asJson, ['dashboard', 'v1', 'session'], {
-    baseUrl: internalUrl(),
-    credential: await nodeCredential(),
-  });
-  await answer.body?.cancel();
+  const path = ['dashboard', 'v1', 'session', ...(code === null ? [] : ['second-factor'])];
+  const answer = await forward(asJson, path, { baseUrl: internalUrl(), credential: await nodeCredential() });
+  const told = await answer.text();
+  if (answer.status === 202) return seeOther(codePath(next), answer.headers.getSetCookie());
   if (answer.ok) return seeOther(next, answer.headers.getSetCookie());
-  const problem = answer.status === 429 ? 'throttled' : answer.status < 500 ? 'wrong' : 'no-contact';
-  const page = signInPath(next);
+  const problem = problemIn(answer.status, { isCode: code !== null, told });
+  const page = problem === 'code' ? codePath(next) : signInPath(next);
   return seeOther(`${page}${page.includes('?') ? '&' : '?'}problem=${problem}`);
+}
+
+function problemIn(status: number, { isCode, told }: { isCode: boolean; told: string }): string {
+  if (status === 429) return 'throttled';
+  if (status >= 500) return 'no-contact';
+  if (!isCode) return 'wrong';
+  return told.includes('ERR_NGROK_4017') ? 'too-late' : 'code';
 }
 
 function seeOther(path: string, cookies: readonly string[] = []): Response {
