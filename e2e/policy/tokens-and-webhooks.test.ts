@@ -190,6 +190,70 @@ describe('requests that prove who they are from', () => {
     await judge.close();
   });
 
+  it('can be asked about at an internal endpoint, by its own policy, and not in circles', async () => {
+    const asked: string[] = [];
+    const judge = await httpUpstream((request, response) => {
+      asked.push(`${request.method} ${request.url} ${request.headers.host} ${request.headers['x-rule']}`);
+      response.writeHead(request.url === '/large' ? 200 : 203, { 'x-verdict': 'fine' });
+      response.end(request.url === '/large' ? Buffer.alloc(300_000) : 'yes');
+    });
+    const rules = (headers: object, url: string): string =>
+      JSON.stringify({
+        on_http_request: [
+          { actions: [{ type: 'add-headers', config: { headers } }] },
+          ...(url === '' ? [] : [{ actions: [{ type: 'http-request', config: { url, on_error: 'halt' } }] }]),
+        ],
+      });
+    const inside = { proto: 'http' as const, upstream: String(judge.port), bindings: ['internal'] };
+    await agent.forward({
+      ...inside,
+      name: 'judge',
+      url: 'https://judge.internal',
+      trafficPolicy: rules({ 'x-rule': 'its own' }, ''),
+    });
+    await agent.forward({
+      ...inside,
+      name: 'circle',
+      url: 'https://circle.internal',
+      trafficPolicy: rules({ 'x-rule': 'round' }, 'https://circle.internal/again'),
+    });
+    await serve(
+      'inside',
+      [
+        {
+          type: 'http-request',
+          config: { url: 'https://judge.internal${req.headers["x-path"][0]}', on_error: 'halt' },
+        },
+      ],
+      [
+        {
+          actions: [
+            {
+              type: 'add-headers',
+              config: {
+                headers: {
+                  'x-role':
+                    '${string(actions.ngrok.http_request.res.status_code)} ${actions.ngrok.http_request.res.body} ${actions.ngrok.http_request.res.header["x-verdict"][0]}',
+                },
+              },
+            },
+          ],
+        },
+      ],
+    );
+    expect(await ask('inside', { headers: { 'x-path': '/ask?a=1' } })).toBe('200 app');
+    expect(received).toMatchObject([{ role: '203 yes fine' }]);
+    expect(asked).toEqual(['GET /ask?a=1 judge.internal its own']);
+    expect(await ask('inside', { headers: { 'x-path': '/large' } })).toBe('502 ERR_NGROK_3601');
+    expect(await ask('inside', { headers: { 'x-path': '.evil.example/' } })).toBe('500 ERR_NGROK_2253');
+    asked.length = 0;
+    await serve('round', [{ type: 'http-request', config: { url: 'https://circle.internal/', on_error: 'halt' } }]);
+    // It came back three times; the last one was refused, and was an answer to the one before.
+    expect(await ask('round')).toBe('200 app');
+    expect(asked).toEqual(['GET /again circle.internal round', 'GET / circle.internal round']);
+    await judge.close();
+  });
+
   // Last: the issuer has another key from here on.
   it('are let in with the new key of an issuer that rotated it, and no longer with the old one', async () => {
     const old = await issuer.sign({ aud: 'api', role: 'old' });

@@ -211,6 +211,11 @@ export async function startEdge(
     keys,
     providers: config.oauthProviders,
     sharedDomains: [baseDomain],
+    internal: {
+      find: (accountId, proto, host, port) => internal.find(accountId, proto, host, port),
+      pass: (exchange, endpoint, hops) => proxy.pass(exchange, endpoint, hops),
+      sweep,
+    },
   });
   const policies = new Policies({
     serverRegion: config.region,
@@ -231,7 +236,7 @@ export async function startEdge(
     now,
     nowMs: () => performance.now(),
   });
-  const proxy = new HttpProxy({
+  const proxy: HttpProxy = new HttpProxy({
     routes: router,
     errors,
     policies,

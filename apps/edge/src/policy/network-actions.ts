@@ -1,7 +1,7 @@
 import { Outgoing } from '@portico/outgoing';
 import type { KeyRing } from '../session/key-ring.ts';
 import type { AsyncActions } from './async-action.ts';
-import { HttpRequestAction } from './outgoing/http-request-action.ts';
+import { HttpRequestAction, type InternalTargets } from './outgoing/http-request-action.ts';
 import { JwtValidationAction } from './outgoing/jwt-validation-action.ts';
 import { type KeySetLimits, KeySets } from './outgoing/key-sets.ts';
 import { VerifyWebhookAction } from './outgoing/verify-webhook-action.ts';
@@ -16,11 +16,19 @@ export interface NetworkActionsOptions {
   readonly keys: KeyRing;
   readonly providers: ProviderSettings;
   readonly sharedDomains: readonly string[];
+  readonly internal: InternalTargets;
   readonly keySetLimits?: KeySetLimits;
 }
 
 /** The actions that ask somebody, and their way out. `close` ends what is under way. */
-export function createNetworkActions({ allow, keys, providers, sharedDomains, keySetLimits }: NetworkActionsOptions): {
+export function createNetworkActions({
+  allow,
+  keys,
+  providers,
+  sharedDomains,
+  internal,
+  keySetLimits,
+}: NetworkActionsOptions): {
   readonly actions: AsyncActions;
   close(): void;
 } {
@@ -40,7 +48,7 @@ export function createNetworkActions({ allow, keys, providers, sharedDomains, ke
       'openid-connect': signIn.openIdConnect,
       'jwt-validation': new JwtValidationAction({ keySets }),
       'verify-webhook': new VerifyWebhookAction({ outgoing }),
-      'http-request': new HttpRequestAction({ outgoing: requests }),
+      'http-request': new HttpRequestAction({ outgoing: requests, internal }),
     },
     close: () => {
       outgoing.close();

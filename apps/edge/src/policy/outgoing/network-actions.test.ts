@@ -4,6 +4,7 @@ import { Outgoing } from '@portico/outgoing';
 import { toPlain } from '@portico/traffic-policy';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Sweep } from '../../proxy/sweep.ts';
 import { onlyAction, policyVisit, seen, serveHttp, type VisitOptions } from '../../testing/policy-visit.util.ts';
 import { HttpRequestAction } from './http-request-action.ts';
 import { JwtValidationAction } from './jwt-validation-action.ts';
@@ -53,6 +54,7 @@ beforeAll(async () => {
 afterAll(async () => {
   outgoing.close();
   guarded.close();
+  nothingInternal.sweep.close();
   await close();
 });
 
@@ -154,11 +156,19 @@ describe('verify-webhook', () => {
   });
 });
 
+const nothingInternal = {
+  find: () => null,
+  pass: () => {
+    throw new Error('there is no such endpoint');
+  },
+  sweep: new Sweep({ periodMs: 60_000 }),
+};
+
 describe('http-request', () => {
   const ask = async (config: object, options: VisitOptions = {}, out = outgoing) => {
     asked = [];
     const visit = policyVisit(options);
-    const run = new HttpRequestAction({ outgoing: out }).run(
+    const run = new HttpRequestAction({ outgoing: out, internal: nothingInternal }).run(
       onlyAction('http-request', config),
       visit.scope,
       visit.tools,
