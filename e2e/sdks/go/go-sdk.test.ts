@@ -143,10 +143,7 @@ describe.skipIf(missing !== null)('the official Go SDK', () => {
     await agent.close('told');
   });
 
-  const policy = JSON.stringify({ on_http_request: [{ actions: [{ type: 'deny' }] }] });
   it.each<[string, Partial<GoForward>, string]>([
-    ['WithTrafficPolicy', { policy }, 'TrafficPolicy'],
-    ['WithTrafficPolicy of tcp', { url: 'tcp://', policy }, 'TrafficPolicy'],
     ['WithPoolingEnabled', { pooling: true }, 'PoolingEnabled'],
     ['WithBindings internal', { bindings: ['internal'] }, 'Bindings internal'],
     ['WithUpstreamProtocol http2', { protocol: 'http2' }, 'ForwardsProto http2'],
