@@ -52,11 +52,15 @@ export class KeyRing {
     });
   }
 
-  /** A key of 256 bits for one purpose from each key of the ring, the newest first: every edge derives the same. */
-  derived(purpose: string): { readonly id: string; readonly key: Uint8Array }[] {
-    return [...this.#keys.values()]
-      .sort((a, b) => b.createdAt - a.createdAt)
-      .map(({ id, secret }) => ({ id, key: new Uint8Array(hkdfSync('sha256', secret, '', purpose, 32)) }));
+  /** The key to seal with for one purpose; null while there is none. */
+  newestDerived(purpose: string): { readonly id: string; readonly key: Uint8Array } | null {
+    return this.#newest === null ? null : { id: this.#newest.id, key: derive(this.#newest, purpose) };
+  }
+
+  /** A key of 256 bits for one purpose, from the key of that id; every edge derives the same. */
+  derived(purpose: string, id: string): Uint8Array | null {
+    const key = this.#keys.get(id);
+    return key === undefined ? null : derive(key, purpose);
   }
 
   sign(purpose: string, payload: object): string {
@@ -68,4 +72,8 @@ export class KeyRing {
   verify(purpose: string, text: string): unknown {
     return readSignedText((id) => this.#keys.get(id) ?? null, purpose, text);
   }
+}
+
+function derive(key: BindKey, purpose: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', key.secret, '', purpose, 32));
 }

@@ -33,8 +33,8 @@ export class SealedBox {
   /** Waits for keys where the API has not given any yet. */
   async seal(context: SealContext, payload: object, signal: AbortSignal): Promise<string> {
     await this.#keys.whenReady(signal);
-    const [newest] = this.#keys.derived(purposeText(context));
-    if (newest === undefined) throw new Error('no key to seal with');
+    const newest = this.#keys.newestDerived(purposeText(context));
+    if (newest === null) throw new Error('no key to seal with');
     return new CompactEncrypt(Buffer.from(JSON.stringify(payload), 'utf8'))
       .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid: newest.id })
       .encrypt(newest.key);
@@ -50,9 +50,9 @@ export class SealedBox {
     if (opened !== undefined) return opened.payload;
     try {
       const { kid } = decodeProtectedHeader(text);
-      const key = this.#keys.derived(purpose).find(({ id }) => id === kid);
-      if (key === undefined) return null;
-      const { plaintext } = await compactDecrypt(text, key.key, {
+      const key = kid === undefined ? null : this.#keys.derived(purpose, kid);
+      if (key === null) return null;
+      const { plaintext } = await compactDecrypt(text, key, {
         keyManagementAlgorithms: ['dir'],
         contentEncryptionAlgorithms: ['A256GCM'],
       });
