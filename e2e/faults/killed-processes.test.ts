@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type EchoUpstream, echoUpstream } from '../support/echo-upstream.ts';
 import { scale } from '../support/long.ts';
 import { type PlatformProcess, startPlatformProcess } from '../support/platform.ts';
@@ -121,6 +121,56 @@ describe('faults', () => {
     expect((await visit(platform.ready, next.url)).status).toBe(200);
     await next.stop();
     await tunnel.stop();
+  });
+
+  it('serves a cloud endpoint by its last policy or not at all while edge or API are killed and come back', {
+    timeout: 300_000,
+  }, async () => {
+    const policy = (body: string) =>
+      JSON.stringify({ on_http_request: [{ actions: [{ type: 'custom-response', config: { body } }] }] });
+    const call = async (method: string, path: string, body: object) => {
+      const response = await fetch(`${platform.readReady().api.url}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${platform.ready.apiKey}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      if (!response.ok) throw new Error(`${method} ${path}: ${response.status}`);
+      const made: unknown = await response.json();
+      return typeof made === 'object' && made !== null && 'id' in made ? String(made.id) : '';
+    };
+    const url = `https://always.${platform.ready.baseDomain}`;
+    const id = await call('POST', '/endpoints', { type: 'cloud', url, traffic_policy: policy('v1') });
+    await visitUntil(platform.ready, url, ({ body }) => body.toString() === 'v1');
+    const seen: string[] = [];
+    const watching = new AbortController();
+    const watch = (async () => {
+      while (!watching.signal.aborted) {
+        // Not reached is what a killed edge looks like; what is answered has to be right.
+        const answer = await visit(platform.ready, url, { timeoutMs: 10_000 }).catch(() => null);
+        if (answer !== null) seen.push(answer.status === 200 ? answer.body.toString() : String(answer.status));
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    })();
+    process.kill(platform.readReady().pids.api, 'SIGKILL');
+    const killed = seen.length;
+    while (seen.length < killed + 10) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(new Set(seen)).toEqual(new Set(['v1']));
+    await vi.waitFor(() => call('PATCH', `/endpoints/${id}`, { traffic_policy: policy('v2') }), {
+      timeout: 30_000,
+      interval: 100,
+    });
+    const changedMs = performance.now();
+    await visitUntil(platform.ready, url, ({ body }) => body.toString() === 'v2', { withinMs: 5_000 });
+    expect(performance.now() - changedMs).toBeLessThan(5_000);
+    seen.length = 0;
+    process.kill(platform.readReady().pids.edge, 'SIGKILL');
+    await call('PATCH', `/endpoints/${id}`, { traffic_policy: policy('v3') });
+    await visitUntil(platform.ready, url, ({ body }) => body.toString() === 'v3', { withinMs: 15_000 });
+    watching.abort();
+    await watch;
+    // A request may have been answered just before; after the start it is the new policy, or "not yet".
+    expect(seen.filter((what) => !['v2', '503', 'v3'].includes(what))).toEqual([]);
+    expect(seen.lastIndexOf('v2')).toBeLessThan(seen.indexOf('v3'));
   });
 
   it('X14: visitors that leave at any byte leave nothing behind', { timeout: 900_000 }, async () => {

@@ -61,7 +61,7 @@ export interface RunningEdge {
   readonly metrics: Metrics;
   /**
    * Settles when agents and visitors get verified certificates: the API has signed the issuing CA, or that of the last
-   * run is still good.
+   * run is still good; and what the API knows of endpoints is here, or the API is away.
    */
   whenConnected(): Promise<void>;
   /** Takes nothing new and lets what is open finish, at most `drainMs`; then sends the agents away and closes. */
@@ -241,6 +241,8 @@ export async function startEdge(
     errors,
     policies,
     admits: (accountId, address) => settings.admits(accountId, address),
+    notKnownYet: () =>
+      cloudFeed.loaded ? null : new PorticoError(503, { what: 'What is at this address', seconds: 2 }),
     limits: visitorLimits,
     sweep,
     mayCoalesce: (serverName, hostname) =>
@@ -281,6 +283,7 @@ export async function startEdge(
     onFirstUse: (endpoint) => usage.track(endpoint),
     onGone: (endpoint) => usage.untrack(endpoint),
   });
+  const cloudFeed: CloudFeed = new CloudFeed({ client, nodeId, table: cloud, log: part('cloud-endpoints') });
   const warmCertificate = (endpoint: Endpoint): void => {
     const isInternal = endpoint.host.endsWith('.internal');
     if (endpoint.proto === 'https' && !isInternal && !endpoint.host.startsWith('*.')) certificates.warm(endpoint.host);
@@ -346,7 +349,7 @@ export async function startEdge(
     keys,
     grants,
     settings,
-    cloud: new CloudFeed({ client, nodeId, table: cloud, log: part('cloud-endpoints') }),
+    cloud: cloudFeed,
     log: part('control'),
     reconcileMs: limits.reconcileMs,
     onChange: (change) => {
@@ -525,7 +528,10 @@ export async function startEdge(
     connectPort: ports.connect,
     adminPort: ports.admin,
     metrics,
-    whenConnected: () => connected.promise,
+    whenConnected: async () => {
+      await connected.promise;
+      await link.tried;
+    },
     drain,
     close,
   };

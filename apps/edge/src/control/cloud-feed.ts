@@ -14,12 +14,18 @@ export class CloudFeed {
   #after = 0;
   #running: Promise<void> | null = null;
   #again = false;
+  #loaded = false;
 
   constructor(options: { client: InternalClient; nodeId: string; table: CloudEndpoints; log: Logger }) {
     this.#client = options.client;
     this.#nodeId = options.nodeId;
     this.#table = options.table;
     this.#log = options.log;
+  }
+
+  /** Whether all that there are have been here once: a name that is not known is nobody's from then on. */
+  get loaded(): boolean {
+    return this.#loaded;
   }
 
   /** Brings the table up to date. Rejects with InternalApiError; what was taken until then stays. */
@@ -43,6 +49,7 @@ export class CloudFeed {
       this.#log.warn({ here: this.#table.size, there: next.total }, 'following the cloud endpoints anew');
       await this.#restart();
     }
+    this.#loaded = true;
     this.#table.retry();
   }
 

@@ -39,6 +39,7 @@ export class ControlLink {
   #again = false;
   #isStreamOpen = false;
   #up = false;
+  readonly #tried = Promise.withResolvers<void>();
 
   constructor(options: {
     client: InternalClient;
@@ -77,6 +78,11 @@ export class ControlLink {
     return this.#up;
   }
 
+  /** Settles when everything is reconciled for the first time, or the API turns out to be away. */
+  get tried(): Promise<void> {
+    return this.#tried.promise;
+  }
+
   async close(): Promise<void> {
     this.#closing.abort();
     if (this.#timer !== null) clearInterval(this.#timer);
@@ -113,6 +119,7 @@ export class ControlLink {
 
   /** The same fault is one line, not one a second. */
   #report(lastFault: string, fault: string): string {
+    this.#tried.resolve();
     if (fault !== lastFault) this.#log.warn({ fault }, 'the API is away');
     return fault;
   }
@@ -142,11 +149,13 @@ export class ControlLink {
         if (!this.#isStreamOpen) return;
         if (!this.#up) this.#log.info('connected to the API');
         this.#up = true;
+        this.#tried.resolve();
         this.#onUp();
       } catch (error) {
         if (!(error instanceof InternalApiError)) throw error;
         this.#up = false;
         this.#again = true;
+        this.#tried.resolve();
         this.#log.debug({ err: error }, 'reconciling with the API failed');
         await pause(backoff.nextMs(), signal);
       }

@@ -37,6 +37,7 @@ export class HttpProxy implements PolicyHost {
   readonly sweep: Sweep;
   readonly policies: Policies;
   readonly #admits: (accountId: string, address: string) => boolean;
+  readonly #notKnownYet: () => PorticoError | null;
   /** Whether a certificate and an owner cover both names, so that a connection made for one may ask for the other. */
   readonly #mayCoalesce: (serverName: string, hostname: string) => boolean;
   /** Why new requests are refused now: the edge drains or sheds load. */
@@ -53,6 +54,7 @@ export class HttpProxy implements PolicyHost {
     sweep,
     policies = new Policies(),
     admits = () => true,
+    notKnownYet = () => null,
     mayCoalesce = () => false,
     refusal = () => null,
     ownAnswers = () => false,
@@ -66,6 +68,8 @@ export class HttpProxy implements PolicyHost {
     policies?: Policies;
     /** Whether the account lets this address visit its endpoints. */
     admits?: (accountId: string, address: string) => boolean;
+    /** Why nobody can say yet what is at a host: the edge has just started. */
+    notKnownYet?: () => PorticoError | null;
     mayCoalesce?: (serverName: string, hostname: string) => boolean;
     refusal?: () => PorticoError | null;
     ownAnswers?: (exchange: Exchange) => boolean;
@@ -80,6 +84,7 @@ export class HttpProxy implements PolicyHost {
     this.sweep = sweep;
     this.policies = policies;
     this.#admits = admits;
+    this.#notKnownYet = notKnownYet;
     this.#mayCoalesce = mayCoalesce;
     this.#refusal = refusal;
     this.#ownAnswers = ownAnswers;
@@ -123,7 +128,8 @@ export class HttpProxy implements PolicyHost {
     const endpoint = this.routes.findHttp(visitor.scheme, hostname);
     if (endpoint === null) {
       if (this.#ownAnswers(exchange)) return;
-      this.errors.answer(exchange, new PorticoError(3200, { host: hostname, url: `${visitor.scheme}://${hostname}` }));
+      const url = `${visitor.scheme}://${hostname}`;
+      this.errors.answer(exchange, this.#notKnownYet() ?? new PorticoError(3200, { host: hostname, url }));
       return;
     }
     const noted = this.#noted(exchange, endpoint);
