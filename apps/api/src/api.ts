@@ -13,11 +13,13 @@ import { EdgeCertificates } from './certificates/edge-certificates.ts';
 import { ChangeHub } from './changes/change-hub.ts';
 import type { ApiConfig } from './config.ts';
 import type { ApiContext } from './context.ts';
-import { CloudNames } from './endpoints/cloud-names.ts';
 import { Deliveries } from './deliveries/deliveries.ts';
 import { eventSinks } from './deliveries/sinks.ts';
 import { DomainKeeper } from './domains/domain-keeper.ts';
 import { DomainResolver } from './domains/domain-resolver.ts';
+import { CloudNames } from './endpoints/cloud-names.ts';
+import { ExchangeFeed } from './exchanges/exchange-feed.ts';
+import { ExchangeStore } from './exchanges/exchange-store.ts';
 import { makeIdentity } from './identity/identity.ts';
 import { KeyStore } from './keys/key-store.ts';
 import { AccountFeeds } from './live/account-feeds.ts';
@@ -85,6 +87,8 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
   const guard = new AddressGuard({ allow: config.outgoingAllow });
   const outgoing = new Outgoing({ allow: config.outgoingAllow, timeoutMs: 10_000, ...overrides.outgoing });
   const sinks = eventSinks(seals, { outgoing, guard, filesFolder: config.eventFilesDir, now, ...overrides.outgoing });
+  const exchangeFeed = new ExchangeFeed();
+  const exchanges = new ExchangeStore({ database, seals, feed: exchangeFeed });
   const parts = { config, log, now, database, hasher, keys, seals, changes, lastUses };
   const domainResolver = new DomainResolver({ servers: config.dnsServers });
   const { baseDomain } = config;
@@ -98,7 +102,16 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
     limits: limits.domainChecks,
     onProven: () => certificates.wake(),
   });
-  const context: ApiContext = { ...parts, outgoing, guard, eventSinks: sinks, domainResolver, domains, certificates };
+  const context: ApiContext = {
+    ...parts,
+    outgoing,
+    guard,
+    exchanges,
+    eventSinks: sinks,
+    domainResolver,
+    domains,
+    certificates,
+  };
   const deliveries = new Deliveries({ database, limits: limits.deliveries, now, log, sinkOf: sinks });
   const passwords = new Passwords(limits.passwordHash);
   const identity = makeIdentity(context, passwords, masterKey);
@@ -136,6 +149,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
       streams,
       identity,
       feeds,
+      exchangeFeed,
       onRoutes: (routes) => {
         dashboardRoutes = routes;
       },

@@ -6,6 +6,7 @@ import type { ApiConfig } from './config.ts';
 import type { EventSinks } from './deliveries/sinks.ts';
 import type { DomainKeeper } from './domains/domain-keeper.ts';
 import type { DomainResolver } from './domains/domain-resolver.ts';
+import type { ExchangeStore } from './exchanges/exchange-store.ts';
 import type { KeyStore } from './keys/key-store.ts';
 import type { LastUses } from './secrets/last-uses.ts';
 import type { Seals } from './secrets/seals.ts';
@@ -27,6 +28,7 @@ export interface ApiContext {
   readonly outgoing: Outgoing;
   readonly guard: AddressGuard;
   readonly eventSinks: EventSinks;
+  readonly exchanges: ExchangeStore;
   readonly domainResolver: DomainResolver;
   readonly domains: DomainKeeper;
   /** Obtains certificates; does nothing where the operator has set no authority. */

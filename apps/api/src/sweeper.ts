@@ -7,6 +7,7 @@ import {
   deleteExpiredLinks,
   deleteExpiredSessions,
   deleteExpiredSteps,
+  deleteOldExchanges,
   deleteOldThrottles,
   deleteReceiptsBefore,
   deleteUsageDaysBefore,
@@ -23,6 +24,7 @@ const eventDays = 30;
 const auditDays = 366;
 /** How long an edge may be away and still learn what was removed meanwhile. */
 const goneDays = 14;
+const exchangesASweep = 20_000;
 const usageMinuteDays = 2;
 const usageHourDays = 60;
 const usageDays = 800;
@@ -41,6 +43,7 @@ export function startSweeper(context: ApiContext, afterwards: () => Promise<void
       await deleteExpiredHolds(database.queries, at);
       await deleteReceiptsBefore(database.queries, before(receiptDays * DAY_MS));
       await deleteEventsBefore(database.queries, before(eventDays * DAY_MS));
+      await deleteOldExchanges(database.queries, at, exchangesASweep);
       await deleteAuditEventsBefore(database.queries, before(auditDays * DAY_MS));
       await database.transaction((tx) => forgetGoneBefore(tx, before(goneDays * DAY_MS)));
       await rollUp(database, before);

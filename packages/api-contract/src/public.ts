@@ -8,6 +8,7 @@ export * from './public/certificates.ts';
 export * from './public/collection.ts';
 export * from './public/common.ts';
 export * from './public/events.ts';
+export * from './public/exchanges.ts';
 export * from './public/ip-policies.ts';
 export * from './public/live.ts';
 export * from './public/names.ts';

@@ -30,6 +30,7 @@ export class LiveState {
   /** Node ids seen since the start, and whether they are here now. */
   readonly #nodes = new Map<string, boolean>();
   #publicPorts: PublicPorts | null = null;
+  #visitorPorts: LiveNode['visitors'] | null = null;
   readonly #watchers = new Map<string, Set<() => void>>();
   readonly #nameListeners = new Set<(change: NameChange) => void>();
   #running: Promise<unknown> = Promise.resolve();
@@ -83,6 +84,11 @@ export class LiveState {
   /** Ports of the public listeners, as the edge that spoke last has them; null before any has. */
   get publicPorts(): PublicPorts | null {
     return this.#publicPorts;
+  }
+
+  /** Where the edge that spoke last takes visitors; null before any has. */
+  get visitorPorts(): NonNullable<LiveNode['visitors']> | null {
+    return this.#visitorPorts ?? null;
   }
 
   edges(): { nodeId: string; online: boolean }[] {
@@ -169,8 +175,9 @@ export class LiveState {
 
   #putNode(key: string, value: string | null): void {
     this.#nodes.set(key.slice('nodes/'.length), value !== null);
-    const ports = value === null ? null : nodeOf(value)?.publicPorts;
-    if (ports !== null && ports !== undefined) this.#publicPorts = ports;
+    const node = value === null ? null : nodeOf(value);
+    if (node?.publicPorts !== undefined) this.#publicPorts = node.publicPorts;
+    if (node?.visitors !== undefined) this.#visitorPorts = node.visitors;
     for (const accountId of this.#watchers.keys()) this.#tell(accountId);
   }
 

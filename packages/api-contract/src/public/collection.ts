@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import * as certificates from './certificates.ts';
 import * as events from './events.ts';
+import * as exchanges from './exchanges.ts';
 import * as ipPolicies from './ip-policies.ts';
 import * as live from './live.ts';
 import * as names from './names.ts';
@@ -293,6 +294,33 @@ export const collections = {
     update: null,
     removable: true,
     filterFields: ['public_url', 'application_user.id', 'last_active', 'expires_at'],
+  }),
+  exchanges: collection({
+    path: '/exchanges',
+    key: 'exchanges',
+    noun: 'exchange',
+    schema: 'Exchange',
+    about: 'Requests of visitors and their answers, of accounts that keep them.',
+    resource: exchanges.exchange,
+    create: null,
+    update: null,
+    removable: true,
+    filterFields: [
+      'endpoint_id',
+      'url',
+      'method',
+      'host',
+      'path',
+      'status_code',
+      'error_code',
+      'outcome',
+      'client_ip',
+      'agent',
+      'timing.total_ms',
+      'request_bytes',
+      'response_bytes',
+      'replay_of',
+    ],
   }),
   auditEvents: collection({
     path: '/audit_events',

@@ -135,6 +135,7 @@ const audited = [
   'membership',
   'invitation',
   'account',
+  'capture',
 ] as const;
 /** Kinds of things whose changes are events. */
 export type AuditedObject = (typeof audited)[number];

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { type Collection, collections } from './collection.ts';
 import { eventDeliveries, eventSource, eventSourceCreate, eventSourceList, eventSourceUpdate } from './events.ts';
+import { capture, captureUpdate, exchangeReplay, exchangeReplayed } from './exchanges.ts';
 import { usage } from './records.ts';
 
 export type Verb = 'list' | 'get' | 'create' | 'update' | 'delete' | (string & {});
@@ -80,6 +81,32 @@ export const publicRoutes: readonly PublicRoute[] = [
   source('GET', '/{type}', 'get-source', 'Shows a kind of event.', null, eventSource),
   source('PATCH', '/{type}', 'update-source', 'Changes a kind of event.', eventSourceUpdate, eventSource),
   source('DELETE', '/{type}', 'delete-source', 'Removes a kind of event.', null, null),
+  {
+    ...actionOn(collections.exchanges, 'replay', 'Sends it again, changed or not, and says how it was answered.'),
+    body: exchangeReplay,
+    answer: { kind: 'object', schema: exchangeReplayed },
+  },
+  {
+    ...routeOf(collections.exchanges, 'list-replays', 'Lists its repetitions, oldest first.'),
+    path: '/exchanges/{id}/replays',
+    answer: { kind: 'list', schema: collections.exchanges.schema, key: 'exchanges' },
+  },
+  {
+    ...routeOf(collections.exchanges, 'get-capture', 'Shows what is kept of the traffic, and how long.'),
+    path: '/capture',
+    collection: 'capture',
+    verb: 'get',
+    answer: { kind: 'object', schema: capture },
+  },
+  {
+    ...routeOf(collections.exchanges, 'update-capture', 'Changes what is kept; `off` removes what there is.'),
+    method: 'PATCH',
+    path: '/capture',
+    collection: 'capture',
+    verb: 'update',
+    body: captureUpdate,
+    answer: { kind: 'object', schema: capture },
+  },
   {
     method: 'GET',
     path: '/usage',

@@ -101,7 +101,7 @@ export async function deleteOldExchanges(db: Queries, now: Date, rowsMax: number
   const expired = await db.$executeRaw`
     DELETE FROM exchange WHERE id IN (
       SELECT e.id FROM exchange e LEFT JOIN capture_setting s ON s.account_id = e.account_id
-      WHERE e.at < ${now} - make_interval(hours => coalesce(s.retention_hours, 0))
+      WHERE e.at < ${now}::timestamptz - make_interval(hours => coalesce(s.retention_hours, 0))
       ORDER BY e.at LIMIT ${rowsMax})`;
   const excess = await db.$executeRaw`
     DELETE FROM exchange WHERE id IN (

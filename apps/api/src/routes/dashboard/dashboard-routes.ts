@@ -4,6 +4,7 @@ import { PorticoError } from '@portico/errors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { exportAuditEvents } from '../../audit/audit-export.ts';
 import type { ApiContext } from '../../context.ts';
+import type { ExchangeFeed } from '../../exchanges/exchange-feed.ts';
 import type { Identity } from '../../identity/identity.ts';
 import type { AccountFeeds } from '../../live/account-feeds.ts';
 import type { LiveState } from '../../live/live-state.ts';
@@ -11,6 +12,7 @@ import type { OpenStreams } from '../../plugins/open-stream.ts';
 import { setCaller } from '../public/conventions.ts';
 import { resourceRoutes } from '../public/resource-routes.ts';
 import { type AccountMember, BrowserRoutes, checkOrigin, type DeclaredRoute } from './browser-routes.ts';
+import { exchangeLiveRoute } from './exchange-live.ts';
 import { personRoutes } from './person-routes.ts';
 import { signInRoutes } from './sign-in-routes.ts';
 import { teamRoutes } from './team-routes.ts';
@@ -25,6 +27,7 @@ export interface DashboardServices {
   readonly feeds: AccountFeeds;
   readonly streams: OpenStreams;
   readonly live: LiveState;
+  readonly exchangeFeed: ExchangeFeed;
   /** Every route with what it needs, once they are made. */
   onRoutes(routes: readonly DeclaredRoute[]): void;
 }
@@ -41,6 +44,7 @@ export function dashboardRoutes(app: FastifyInstance, context: ApiContext, servi
   signInRoutes(routes, context, identity);
   personRoutes(routes, context, identity);
   teamRoutes(routes, context, identity);
+  exchangeLiveRoute(routes, context, { feed: services.exchangeFeed, streams });
 
   // The resources of the REST API, for the person who is signed in and the account that the page is about.
   app.register(

@@ -11,6 +11,7 @@ import {
   type EndpointFeedResponse,
   endpointFeedRequest,
   eventsRequest,
+  exchangesRequest,
   type HelloResponse,
   helloRequest,
   type IssuingResponse,
@@ -28,11 +29,11 @@ import type { FastifyInstance } from 'fastify';
 import { authorizeBind } from '../../binds/authorize-bind.ts';
 import type { ApiContext } from '../../context.ts';
 import { lifecycleObject } from '../../deliveries/lifecycle-object.ts';
+import { readEndpointFeed } from '../../endpoints/endpoint-feed.ts';
 import { authorizeSession } from '../../grants/authorize-session.ts';
 import { reconcileGrants } from '../../grants/reconcile-grants.ts';
 import { RefusalNotes } from '../../grants/refusal-notes.ts';
 import { signIssuingCa } from '../../keys/sign-issuing-ca.ts';
-import { readEndpointFeed } from '../../endpoints/endpoint-feed.ts';
 import type { LiveState } from '../../live/live-state.ts';
 import type { Traffic } from '../../live/traffic.ts';
 import { namesAbove, parseHostName } from '../../names/host-name.ts';
@@ -126,6 +127,11 @@ export function edgeRoutes(app: FastifyInstance, context: ApiContext, services: 
       return true;
     });
     if (isNew) services.onEvents(events);
+    return { accepted: true, duplicate: !isNew };
+  });
+
+  app.post(internalPaths.exchanges, async (request): Promise<BatchResponse> => {
+    const isNew = await context.exchanges.receive(readBody(request, exchangesRequest));
     return { accepted: true, duplicate: !isNew };
   });
 

@@ -6,6 +6,7 @@ import { certificateRoutes } from './certificates.ts';
 import { credentialRoutes } from './credentials.ts';
 import { eventDestinationRoutes } from './event-destinations.ts';
 import { eventSubscriptionRoutes } from './event-subscriptions.ts';
+import { exchangeRoutes } from './exchanges.ts';
 import { ipPolicyRoutes } from './ip-policies.ts';
 import { liveRoutes } from './live-resources.ts';
 import { peopleRoutes } from './people.ts';
@@ -29,5 +30,6 @@ export function resourceRoutes(app: FastifyInstance, context: ApiContext, live: 
   vaultRoutes(app, context);
   serviceUserRoutes(app, context);
   peopleRoutes(app, context);
+  exchangeRoutes(app, context, live);
   recordRoutes(app, context);
 }

@@ -1,0 +1,39 @@
+import type { ExchangeLine } from '@portico/db';
+
+export interface ExchangeNews {
+  readonly lines: readonly ExchangeLine[];
+  /** How many an edge had no room for. */
+  readonly dropped: number;
+}
+
+/** Who looks at an account's exchanges is told of each as it is stored. Nothing is kept for those who come later. */
+export class ExchangeFeed {
+  readonly #listeners = new Map<string, Set<(news: ExchangeNews) => void>>();
+
+  /** Returns how to stop. */
+  subscribe(accountId: string, listener: (news: ExchangeNews) => void): () => void {
+    const listeners = this.#listeners.get(accountId) ?? new Set();
+    this.#listeners.set(accountId, listeners);
+    listeners.add(listener);
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.#listeners.delete(accountId);
+    };
+  }
+
+  /** Drops of an edge are told to all who look: whose they were is not known. */
+  publish(lines: readonly ExchangeLine[], dropped: number): void {
+    if (this.#listeners.size === 0) return;
+    const byAccount = new Map<string, ExchangeLine[]>();
+    for (const line of lines) {
+      const of = byAccount.get(line.accountId);
+      if (of === undefined) byAccount.set(line.accountId, [line]);
+      else of.push(line);
+    }
+    for (const [accountId, listeners] of this.#listeners) {
+      const news = { lines: byAccount.get(accountId) ?? [], dropped };
+      if (news.lines.length === 0 && dropped === 0) continue;
+      for (const listener of listeners) listener(news);
+    }
+  }
+}

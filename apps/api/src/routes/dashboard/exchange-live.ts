@@ -1,0 +1,77 @@
+import type { ExchangeMessage } from '@portico/api-contract/dashboard';
+import type { ExchangeLine } from '@portico/db';
+import type { ApiContext } from '../../context.ts';
+import type { ExchangeFeed } from '../../exchanges/exchange-feed.ts';
+import { exchangeShape } from '../../exchanges/exchange-shape.ts';
+import type { OpenStreams } from '../../plugins/open-stream.ts';
+import type { BrowserRoutes } from './browser-routes.ts';
+
+/** A page redraws no more often than this. */
+const gatherMs = 250;
+/** What one message carries; a page that gets more than this in a quarter of a second is told how many it missed. */
+const linesAMessage = 500;
+
+/** `GET /dashboard/v1/exchanges/live`: an account's exchanges as they are recorded, as server-sent events. */
+export function exchangeLiveRoute(
+  routes: BrowserRoutes,
+  { config, now }: ApiContext,
+  { feed, streams }: { feed: ExchangeFeed; streams: OpenStreams },
+): void {
+  routes.member('GET', '/dashboard/v1/exchanges/live', 'resources.read', async (request, reply, { member }) => {
+    let waiting: ExchangeLine[] = [];
+    let missed = 0;
+    let dropped = 0;
+    let spokeAtMs = performance.now();
+    const stops: (() => void)[] = [];
+    const stream = streams.begin(request, reply, {
+      headers: { 'content-type': 'text/event-stream; charset=utf-8' },
+      onEnd: () => {
+        for (const stop of stops) stop();
+      },
+    });
+    const write = (message: ExchangeMessage): void => {
+      spokeAtMs = performance.now();
+      stream.write(`data: ${JSON.stringify(message)}\n\n`);
+    };
+    const tell = (): void => {
+      if (waiting.length === 0 && missed === 0 && dropped === 0) {
+        if (performance.now() - spokeAtMs >= config.limits.livePingMs) write({ kind: 'ping', at: now().toISOString() });
+        return;
+      }
+      // A reader that is slow gets it later, and less of it.
+      if (!stream.isDrained) return;
+      write({
+        kind: 'exchanges',
+        exchanges: waiting.map((line) => exchangeShape(line, null, [])),
+        missed,
+        dropped,
+      });
+      waiting = [];
+      missed = 0;
+      dropped = 0;
+    };
+    stops.push(
+      feed.subscribe(member.accountId, (news) => {
+        const room = Math.max(0, linesAMessage - waiting.length);
+        waiting.push(...news.lines.slice(0, room));
+        missed += Math.max(0, news.lines.length - room);
+        dropped += news.dropped;
+      }),
+    );
+    // At once: the page then knows that from here on it hears of all.
+    write({ kind: 'ping', at: now().toISOString() });
+    const timer = setInterval(tell, gatherMs);
+    const recheck = setInterval(() => {
+      routes.memberOf(request).catch(() => stream.end());
+    }, recheckMs);
+    stops.push(() => {
+      clearInterval(timer);
+      clearInterval(recheck);
+    });
+    if (reply.raw.destroyed) for (const stop of stops) stop();
+    return reply;
+  });
+}
+
+/** A session that ended meanwhile is noticed after this time. */
+const recheckMs = 30_000;

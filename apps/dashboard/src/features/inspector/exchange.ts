@@ -1,0 +1,105 @@
+import type { ExchangeResource } from '@portico/api-contract/public';
+import { anything, flag, list, nullable, number, object, oneOf, type Reader, text, union } from '../../lib/shape.ts';
+
+/** One line of the list: what the API says of an exchange without its contents. */
+export type ExchangeLine = Omit<ExchangeResource, 'uri' | 'policy' | 'request' | 'response' | 'hidden_headers'>;
+export type ExchangeSide = NonNullable<ExchangeResource['request']>;
+
+/** The whole of it. */
+export interface ExchangeDetail extends ExchangeLine {
+  readonly request: ExchangeSide | null;
+  readonly response: ExchangeSide | null;
+  readonly policy: {
+    readonly request: string | null;
+    readonly response: string | null;
+    readonly logs: readonly unknown[];
+  } | null;
+  readonly hiddenHeaders: readonly string[];
+}
+
+const lineFields = {
+  id: text,
+  created_at: text,
+  endpoint_id: text,
+  url: text,
+  method: text,
+  host: text,
+  path: text,
+  status_code: nullable(number),
+  error_code: nullable(text),
+  outcome: oneOf('complete', 'cut', 'gone', 'upgraded'),
+  client_ip: text,
+  http_version: text,
+  agent: nullable(text),
+  region: text,
+  timing: object({
+    policy_ms: nullable(number),
+    tunnel_ms: nullable(number),
+    wait_ms: nullable(number),
+    total_ms: number,
+  }),
+  request_bytes: number,
+  response_bytes: number,
+  replay_of: nullable(text),
+  replayed_by: nullable(text),
+};
+
+export const readLine: Reader<ExchangeLine> = object(lineFields);
+
+const pair: Reader<[string, string]> = (value) => {
+  const [name = '', content = ''] = list(text)(value);
+  return [name, content];
+};
+const side: Reader<ExchangeSide> = object({
+  headers: list(pair),
+  trailers: list(pair),
+  body: text,
+  truncated: flag,
+});
+
+const contents = object({
+  request: nullable(side),
+  response: nullable(side),
+  policy: nullable(object({ request: nullable(text), response: nullable(text), logs: list(anything) })),
+  hidden_headers: list(text),
+});
+
+export const readDetail: Reader<ExchangeDetail> = (value) => {
+  const { hidden_headers: hiddenHeaders, ...rest } = contents(value);
+  return { ...readLine(value), ...rest, hiddenHeaders };
+};
+
+export type ExchangeNews =
+  | {
+      readonly kind: 'exchanges';
+      readonly exchanges: readonly ExchangeLine[];
+      readonly missed: number;
+      readonly dropped: number;
+    }
+  | { readonly kind: 'ping' };
+
+const news = union<ExchangeNews>({
+  exchanges: object({ kind: oneOf('exchanges'), exchanges: list(readLine), missed: number, dropped: number }),
+  ping: object({ kind: oneOf('ping') }),
+});
+
+/** One event of the live stream. */
+export const readNews = (data: string): ExchangeNews => news(JSON.parse(data));
+
+/** `1xx` to `5xx`, or `none`: it got no answer. */
+export function classOf({ status_code: status }: ExchangeLine): string {
+  return status === null ? 'none' : `${Math.floor(status / 100)}xx`;
+}
+
+/** It went wrong: a 5xx, an answer that broke off, or none at all though the visitor stayed. */
+export function isFailure(line: ExchangeLine): boolean {
+  return (
+    (line.status_code ?? 0) >= 500 || line.outcome === 'cut' || (line.status_code === null && line.outcome !== 'gone')
+  );
+}
+
+/** The path without its query, and the query with its `?`. */
+export function splitPath(path: string): { readonly path: string; readonly query: string } {
+  const at = path.indexOf('?');
+  return at === -1 ? { path, query: '' } : { path: path.slice(0, at), query: path.slice(at) };
+}
