@@ -3,9 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { ConnectServer, type ServerSession } from '@portico/agent/testing';
+import { CliHome } from '@portico/cli/testing';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CliHome } from '../../apps/cli/src/testing/cli-process.util.ts';
 import { launchBrowser } from '../support/browser.ts';
 
 const shots = process.env.PORTICO_SHOTS;

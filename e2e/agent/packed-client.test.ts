@@ -8,11 +8,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { spawn as spawnPty } from '@lydell/node-pty';
 import { ConnectServer } from '@portico/agent/testing';
+import { buildExecutables, buildNpmPackage, cliRoot, hostTarget, runtimeVersion } from '@portico/cli/packaging';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cliRoot } from '../../apps/cli/packaging/bundle.ts';
-import { buildExecutables } from '../../apps/cli/packaging/executables.ts';
-import { buildNpmPackage } from '../../apps/cli/packaging/npm-package.ts';
-import { hostTarget, runtimeVersion } from '../../apps/cli/packaging/runtimes.ts';
 
 const run = promisify(execFile);
 const isLong = process.env.PORTICO_LONG === '1';

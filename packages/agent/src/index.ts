@@ -38,3 +38,12 @@ export type { ReplayRequest } from './replay.ts';
 export { readSentChain } from './sent-chain.ts';
 export type { TlsKeyPair } from './terminate-tls.ts';
 export { parseUpstreamAddress, type UpstreamAddress, type UpstreamProto } from './upstream-address.ts';
+export {
+  type ForwardCall,
+  forward,
+  type ListenCall,
+  listen,
+  type ServerOptions,
+  type Tunnel,
+  TunnelServer,
+} from './sdk.ts';
