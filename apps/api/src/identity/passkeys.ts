@@ -11,16 +11,13 @@ import {
   type UserRow,
 } from '@portico/db';
 import { PorticoError } from '@portico/errors';
-import {
-  generateAuthenticationOptions,
-  generateRegistrationOptions,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
-} from '@simplewebauthn/server';
 import { z } from 'zod';
 import type { Client } from '../accounts/sessions.ts';
 import type { ApiContext } from '../context.ts';
 import type { Steps } from './steps.ts';
+
+/** Loaded when the first passkey is used: it tries out what the runtime can, which prints a warning. */
+const webAuthn = () => import('@simplewebauthn/server');
 
 const challenge = z.object({ challenge: z.string() });
 const passkeysMax = 20;
@@ -37,6 +34,7 @@ export class Passkeys {
 
   /** What the browser asks an authenticator for, and the cookie of this step. */
   async beginSignIn(client: Client) {
+    const { generateAuthenticationOptions } = await webAuthn();
     const options = await generateAuthenticationOptions({ rpID: hostOf(client), userVerification: 'required' });
     return { options, step: await this.#steps.begin('passkey-sign-in', { challenge: options.challenge }, null) };
   }
@@ -48,6 +46,7 @@ export class Passkeys {
   }
 
   async beginConfirm(user: UserRow, client: Client) {
+    const { generateAuthenticationOptions } = await webAuthn();
     const passkeys = await listPasskeys(this.#context.database.queries, user.id);
     const options = await generateAuthenticationOptions({
       rpID: hostOf(client),
@@ -64,6 +63,7 @@ export class Passkeys {
   }
 
   async beginNew(user: UserRow, client: Client) {
+    const { generateRegistrationOptions } = await webAuthn();
     const passkeys = await listPasskeys(this.#context.database.queries, user.id);
     if (passkeys.length >= passkeysMax) throw new PorticoError(409, { reason: `You have ${passkeysMax} passkeys` });
     const options = await generateRegistrationOptions({
@@ -88,6 +88,7 @@ export class Passkeys {
   ): Promise<(tx: Queries) => Promise<PasskeyRow>> {
     const begun = await this.#steps.take(step, 'passkey-new', challenge);
     if (begun.userId !== user.id) throw new PorticoError(4017);
+    const { verifyRegistrationResponse } = await webAuthn();
     const { response, authenticatorAttachment: _, ...rest } = attestation;
     const { transports } = response;
     const verified = await this.#accepted(
@@ -129,6 +130,7 @@ export class Passkeys {
     if (passkey === null || user === null || user.disabledAt !== null) {
       throw new PorticoError(4016, { reason: 'nobody here has it' });
     }
+    const { verifyAuthenticationResponse } = await webAuthn();
     const { response, authenticatorAttachment: _, ...rest } = assertion;
     const { userHandle, ...signed } = response;
     const { verified, authenticationInfo } = await this.#accepted(
