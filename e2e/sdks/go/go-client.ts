@@ -111,6 +111,8 @@ export async function startGoAgent(
     heartbeatMs?: number;
     toleranceMs?: number;
     timeoutMs?: number;
+    /** Whether its program follows stop, restart and update; it does unless told otherwise. */
+    handlesCommands?: boolean;
   } = {},
 ): Promise<GoAgent> {
   const child = spawn(program.file, { stdio: ['pipe', 'pipe', 'inherit'] });

@@ -15,7 +15,7 @@ import { startSteadyLoad } from '../../support/steady-load.ts';
 import { httpUpstream, patternHash, patternStream, tcpUpstream } from '../../support/upstream.ts';
 import { visit, visitUntil } from '../../support/visit.ts';
 import { ownerViewUntil } from '../owner-view.ts';
-import { buildGoProgram, type GoAgent, type GoForward, type GoProgram, goMissing, startGoAgent } from './go-client.ts';
+import { buildGoProgram, type GoAgent, type GoProgram, goMissing, startGoAgent } from './go-client.ts';
 
 const missing = await goMissing();
 // The names of skipped tests are not printed.
@@ -143,13 +143,9 @@ describe.skipIf(missing !== null)('the official Go SDK', () => {
     await agent.close('told');
   });
 
-  it.each<[string, Partial<GoForward>, string]>([
-    ['WithPoolingEnabled', { pooling: true }, 'PoolingEnabled'],
-    ['WithBindings internal', { bindings: ['internal'] }, 'Bindings internal'],
-    ['WithUpstreamProtocol http2', { protocol: 'http2' }, 'ForwardsProto http2'],
-  ])('%s is refused by name', async (_option, endpoint, name) => {
-    const refused = agent.forward({ name: 'refused', upstream: to, ...endpoint });
-    await expect(refused).rejects.toThrow(name);
+  it('is told what a self-hosted server does not have: a binding to Kubernetes', async () => {
+    const refused = agent.forward({ name: 'refused', upstream: to, bindings: ['kubernetes'] });
+    await expect(refused).rejects.toThrow('Bindings kubernetes');
     await expect(refused).rejects.toMatchObject({ errorCode: 'ERR_NGROK_310' });
   });
 

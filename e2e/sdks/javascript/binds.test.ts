@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { createServer as createTlsServer, type Server, connect as tlsConnect } from 'node:tls';
-import { forward, type HttpListenerBuilder, type Listener, type Session } from '@ngrok/ngrok';
+import { forward, type Listener, type Session } from '@ngrok/ngrok';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import { createRoot, LeafIssuer } from '@portico/pki';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -148,31 +148,16 @@ describe('what the JavaScript SDK may bind', () => {
 });
 
 /** An option that is dropped in silence would leave an endpoint open that its owner takes for guarded. */
-describe('what the JavaScript SDK asks for and does not get yet', () => {
-  const http: [string, string, (builder: HttpListenerBuilder) => HttpListenerBuilder][] = [
-    ['websocketTcpConversion', 'WebsocketTCPConverter', (builder) => builder.websocketTcpConversion()],
-    ['appProtocol http2', 'ForwardsProto http2', (builder) => builder.appProtocol('http2')],
-    ['poolingEnabled', 'PoolingEnabled', (builder) => builder.poolingEnabled(true)],
-    ['binding internal', 'Bindings internal', (builder) => builder.binding('internal')],
-  ];
-
-  it.each(http)('http: %s is refused by name', async (_option, name, set) => {
-    await expectRefused(set(session.httpEndpoint()).listen(false), name);
-  });
-
-  it('tcp: pools are refused by name', async () => {
-    await expectRefused(session.tcpEndpoint().poolingEnabled(true).listen(false), 'PoolingEnabled');
-  });
-
-  it('labelled listeners are refused by name', async () => {
+describe('what the JavaScript SDK asks for and does not get', () => {
+  it('is refused by name: WebSocket to TCP, bindings to Kubernetes, labelled listeners', async () => {
+    const http = () => session.httpEndpoint();
+    await expectRefused(http().websocketTcpConversion().listen(false), 'WebsocketTCPConverter');
+    await expectRefused(http().binding('kubernetes').listen(false), 'Bindings kubernetes');
     await expectRefused(session.labeledListener().label('edge', 'edghts_1').listen(false), 'Labels');
   });
 
-  it('forward() reports the same, and a session that was refused so much still binds', async () => {
-    await expectRefused(
-      forward({ ...forwardOptions(env), addr: 1, websocket_tcp_converter: true }),
-      'WebsocketTCPConverter',
-    );
+  it('is reported by forward() too, and a session that was refused so much still binds', async () => {
+    await expectRefused(forward({ ...forwardOptions(env), addr: 1, binding: 'kubernetes' }), 'Bindings kubernetes');
     const listener = await session.httpEndpoint().listenAndForward('http://127.0.0.1:1');
     // Routed: it is the upstream that is not there.
     expect((await visit(env, urlOf(listener))).status).toBe(502);

@@ -31,6 +31,8 @@ type request struct {
 	HeartbeatMs int64  `json:"heartbeatMs"`
 	ToleranceMs int64  `json:"toleranceMs"`
 	TimeoutMs   int64  `json:"timeoutMs"`
+	// Whether commands of the server are followed; absent: yes.
+	HandlesCommands *bool `json:"handlesCommands"`
 
 	// forward, echo, close
 	Name        string   `json:"name"`
@@ -110,10 +112,13 @@ func connect(asked request) error {
 		ngrok.WithAuthtoken(asked.Token),
 		ngrok.WithAgentMetadata(asked.Metadata),
 		ngrok.WithEventHandler(report),
-		ngrok.WithRPCHandler(func(_ context.Context, _ ngrok.AgentSession, command rpc.Request) ([]byte, error) {
-			write(answer{Event: command.Method()})
-			return nil, nil
-		}),
+	}
+	if asked.HandlesCommands == nil || *asked.HandlesCommands {
+		options = append(options,
+			ngrok.WithRPCHandler(func(_ context.Context, _ ngrok.AgentSession, command rpc.Request) ([]byte, error) {
+				write(answer{Event: command.Method()})
+				return nil, nil
+			}))
 	}
 	if asked.HeartbeatMs > 0 {
 		options = append(options,
@@ -203,6 +208,10 @@ func forward(asked request) (string, error) {
 		return "", err
 	}
 	endpoints.Store(asked.Name, endpoint)
+	go func() {
+		<-endpoint.Done()
+		write(answer{Event: "ended " + asked.Name})
+	}()
 	return endpoint.URL().String(), nil
 }
 
