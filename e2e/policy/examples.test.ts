@@ -410,6 +410,87 @@ const examples: Readonly<Record<string, Example>> = {
       expect((await ask({ path: '/' })).status).toBe(503);
     },
   },
+  'require-google-sign-in': {
+    on: 'agent',
+    run: async (ask) => {
+      received = null;
+      const page = await ask({ path: '/tool?x=1' });
+      const target = new URL(page.headers.location ?? '');
+      expect([page.status, target.origin]).toEqual([302, 'https://accounts.google.com']);
+      expect(target.searchParams.get('redirect_uri')).toMatch(
+        /^https:\/\/require-google-sign-in\..+\/ngrok\/oauth2\/callback$/,
+      );
+      expect((await ask({ method: 'POST' })).status).toBe(401);
+      expect(received).toBeNull();
+    },
+  },
+  'sign-in-for-some-pages': {
+    on: 'agent',
+    run: async (ask) => {
+      expect((await ask({ path: '/' })).status).toBe(200);
+      const page = await ask({ path: '/admin/users' });
+      expect([page.status, new URL(page.headers.location ?? '').host]).toEqual([302, 'github.com']);
+      expect((await ask({ path: '/ngrok/oauth2/callback' })).status).toBe(400);
+    },
+  },
+  'sign-in-at-our-own-issuer': {
+    on: 'agent',
+    run: async (ask) => {
+      received = null;
+      // The issuer is an example, so nobody is sent there; whoever has no session stays outside all the same.
+      expect((await ask({ method: 'POST' })).status).toBe(401);
+      expect((await ask({ headers: { cookie: '__Host-portico.session=forged' }, method: 'PUT' })).status).toBe(401);
+      expect(received).toBeNull();
+    },
+  },
+  'check-tokens': {
+    on: 'agent',
+    run: async (ask) => {
+      received = null;
+      expect((await ask({ path: '/health' })).body).toBe('ok');
+      expect((await ask({ path: '/orders' })).status).toBe(401);
+      expect((await ask({ path: '/orders', headers: { authorization: 'Basic YTpi' } })).status).toBe(401);
+      expect((await ask({ path: '/orders', headers: { authorization: 'Bearer forged' } })).status).toBe(403);
+      expect(received).toBeNull();
+    },
+  },
+  'webhooks-from-slack': {
+    on: 'agent',
+    run: async (ask) => {
+      const body = 'command=%2Fdeploy&text=now';
+      const send = (at: number) => {
+        const v0 = createHmac('sha256', '8f742231b10e8888abcd99yyyzzz85a5').update(`v0:${at}:${body}`).digest('hex');
+        return ask({
+          method: 'POST',
+          body,
+          headers: { 'x-slack-request-timestamp': String(at), 'x-slack-signature': `v0=${v0}` },
+        });
+      };
+      const now = Math.floor(Date.now() / 1_000);
+      expect((await send(now)).status).toBe(200);
+      expect((await send(now - 3_600)).status).toBe(403);
+    },
+  },
+  'ask-a-service-first': {
+    on: 'agent',
+    run: async (ask) => {
+      expect((await ask()).status).toBe(404);
+      const judge = await httpUpstream((request, response) => {
+        const allows = request.url === '/allowed?path=%2Fopen' && request.headers['x-api-key'] === 'key';
+        response.writeHead(allows ? 200 : 403).end();
+      });
+      const endpoint = await agent.forward({
+        proto: 'http',
+        url: 'https://judge.internal',
+        upstream: String(judge.port),
+      });
+      expect((await ask({ path: '/open', headers: { 'x-api-key': 'key' } })).status).toBe(200);
+      expect((await ask({ path: '/open' })).status).toBe(403);
+      expect((await ask({ path: '/closed', headers: { 'x-api-key': 'key' } })).status).toBe(403);
+      await endpoint.close();
+      await judge.close();
+    },
+  },
   'closed-at-night': {
     on: 'agent',
     run: async (ask) => {
