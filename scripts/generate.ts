@@ -4,6 +4,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { catalogue } from '../packages/errors/src/index.ts';
+import { actionsTable } from './actions-table.ts';
 import { limitsPage } from './limits-page.ts';
 import { environmentExample } from './settings-page.ts';
 
@@ -25,8 +26,16 @@ async function generated(): Promise<Generated[]> {
   return [
     { path: 'docs/errors.md', content: errorsPage() },
     { path: 'docs/limits.md', content: await limitsPage(root) },
+    { path: 'docs/traffic-policy.md', content: policyPage() },
     { path: '.env.example', content: environmentExample(root) },
   ];
+}
+
+/** All above the marker is written by hand. */
+function policyPage(): string {
+  const marker = '<!-- made by node scripts/generate.ts from the readers of the actions -->';
+  const [written = ''] = readFileSync(join(root, 'docs/traffic-policy.md'), 'utf8').split(marker);
+  return `${written}${marker}\n\n${actionsTable()}\n`;
 }
 
 function errorsPage(): string {
