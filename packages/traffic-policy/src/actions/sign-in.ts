@@ -21,8 +21,11 @@ export interface SignInConfig {
   readonly scopes: readonly string[];
   readonly authId: string | null;
   readonly authorizationParameters: ReadonlyMap<string, string>;
-  readonly maxSessionMs: number | null;
-  readonly idleSessionMs: number | null;
+  /** Sessions end when they are as old as this, used or not. */
+  readonly maxSessionMs: number;
+  /** And when nothing was asked for so long. */
+  readonly idleSessionMs: number;
+  /** Null: the provider is asked about a person only when they sign in. */
   readonly userinfoRefreshMs: number | null;
   readonly allowCorsPreflight: boolean;
   readonly cookieDomain: string | null;
@@ -72,9 +75,12 @@ export const openIdConnect = defineAction({
   },
 });
 
+const DAY_MS = 86_400_000;
+const SESSION_DURATION = { minMs: 1_000, maxMs: 30 * DAY_MS };
+
 function readSignIn(config: ConfigReader): SignInConfig {
   const optionalDuration = (field: string): number | null =>
-    config.has(field) ? config.duration(field, { minMs: 1_000, maxMs: 30 * 86_400_000, fallbackMs: 1_000 }) : null;
+    config.has(field) ? config.duration(field, { ...SESSION_DURATION, fallbackMs: SESSION_DURATION.minMs }) : null;
   const authId = config.text('auth_id', { max: 64 });
   if (authId !== null && !/^[A-Za-z0-9_-]+$/.test(authId)) {
     config.problem(2204, 'auth_id', { reason: 'it may hold letters, digits, - and _ only' });
@@ -82,16 +88,17 @@ function readSignIn(config: ConfigReader): SignInConfig {
   const cookieDomain = config.text('auth_cookie_domain', { max: 253 });
   if (cookieDomain !== null) checkDomain(cookieDomain, config);
   const parameters = config.templateMap('authz_url_params', { max: 32 });
-  const idleOfOauth = optionalDuration('idle_session_timeout');
-  const idleOfOidc = optionalDuration('idle_session_duration');
+  const idle = { ...SESSION_DURATION, fallbackMs: 3 * DAY_MS };
+  const idleOfOauth = config.duration('idle_session_timeout', idle);
+  const idleOfOidc = config.duration('idle_session_duration', idle);
   return {
     clientId: config.template('client_id', { max: 1_024 }),
     clientSecret: config.template('client_secret', { max: 4_096 }),
     scopes: config.textList('scopes', { max: 64 }),
     authId,
     authorizationParameters: new Map(parameters.map(({ name, value }) => [name, value.source])),
-    maxSessionMs: optionalDuration('max_session_duration'),
-    idleSessionMs: idleOfOauth ?? idleOfOidc,
+    maxSessionMs: config.duration('max_session_duration', { ...SESSION_DURATION, fallbackMs: 14 * DAY_MS }),
+    idleSessionMs: config.has('idle_session_timeout') ? idleOfOauth : idleOfOidc,
     userinfoRefreshMs: optionalDuration('userinfo_refresh_interval'),
     allowCorsPreflight: config.boolean('allow_cors_preflight', false),
     cookieDomain,

@@ -23,9 +23,6 @@ export interface SessionRules {
   readonly idleMs: number;
 }
 
-/** For policies that do not say. */
-export const DEFAULT_SESSION_RULES: SessionRules = { maxMs: 14 * 86_400_000, idleMs: 3 * 86_400_000 };
-
 export type SessionState = 'good' | 'timed-out' | 'max-duration-reached';
 
 export function stateOf(session: Session, { maxMs, idleMs }: SessionRules, nowMs: number): SessionState {

@@ -40,7 +40,6 @@ import type { ProviderSettings } from './provider-settings.ts';
 import { safeReturnPath } from './return-path.ts';
 import type { SealContext, SealedBox } from './sealed-box.ts';
 import {
-  DEFAULT_SESSION_RULES,
   endsAtMs,
   parseSession,
   type Session,
@@ -138,10 +137,7 @@ export class SignIn {
       place,
       application,
       app: applicationId(place, application),
-      rules: {
-        maxMs: config.maxSessionMs ?? DEFAULT_SESSION_RULES.maxMs,
-        idleMs: config.idleSessionMs ?? DEFAULT_SESSION_RULES.idleMs,
-      },
+      rules: { maxMs: config.maxSessionMs, idleMs: config.idleSessionMs },
       jar: this.#jarOf(config, request, url),
       url,
       nowMs: scope.now().getTime(),
