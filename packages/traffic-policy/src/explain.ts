@@ -6,6 +6,7 @@ import { OverBudget } from './expressions/budget.ts';
 import { PolicyScope } from './expressions/scope.ts';
 import { toPlain } from './expressions/values.ts';
 import type { CompiledPolicy, CompiledRule } from './policy.ts';
+import type { Answer } from './run/answer.ts';
 import { type ActionTools, isImmediate, type Outcome, performAction } from './run/perform-action.ts';
 import { walkRules } from './run/walk-rules.ts';
 import type {
@@ -87,6 +88,7 @@ export interface ExplainedAction {
 export function explain(policy: CompiledPolicy, traffic: ExplainedTraffic, options: ExplainOptions = {}): Explanation {
   const phases: ExplainedPhase[] = [];
   let { request, response } = traffic;
+  let own: Answer | null = null;
   const explainOne = (phase: Phase): PhaseEnd => {
     const scope = new PolicyScope({
       phase,
@@ -96,22 +98,35 @@ export function explain(policy: CompiledPolicy, traffic: ExplainedTraffic, optio
       ...(phase === 'on_http_response' && response !== null ? { response } : {}),
       ...options,
     });
-    const explained = new PhaseExplainer(scope, options.tools ?? NO_TOOLS).explain(policy.phases[phase]);
+    const explainer = new PhaseExplainer(scope, options.tools ?? NO_TOOLS);
+    const explained = explainer.explain(policy.phases[phase]);
     phases.push({ phase, ...explained });
     request = scope.request ?? request;
+    own = explainer.answer;
     return explained.end;
   };
   const connected = explainOne('on_tcp_connect');
   if (connected.kind !== 'forwarded' || request === null) return { phases, conclusion: conclude(connected) };
   const requested = explainOne('on_http_request');
   if (requested.kind === 'answered') {
-    response = { statusCode: requested.status, fields: [], trailers: [], contentLength: null };
+    response = answeredResponse(requested.status, own);
   } else if (requested.kind !== 'forwarded' && requested.kind !== 'forwarded-internally') {
     return { phases, conclusion: conclude(requested) };
   }
   if (response === null) return { phases, conclusion: conclude(requested) };
   const responded = explainOne('on_http_response');
   return { phases, conclusion: conclude(responded.kind === 'forwarded' ? requested : responded) };
+}
+
+/** What the response phase sees of an answer that the policy gave; a page of the edge is shown as a program gets it. */
+function answeredResponse(statusCode: number, answer: Answer | null): ResponseContext {
+  const isPage = answer === null || answer.error !== null;
+  return {
+    statusCode,
+    fields: isPage ? ['Content-Type', 'text/plain; charset=utf-8'] : answer.fields,
+    trailers: [],
+    contentLength: isPage ? null : answer.body.length,
+  };
 }
 
 /** No IP policies, and every bucket is empty. */
@@ -136,6 +151,8 @@ const LEFT_OPEN: Readonly<Partial<Record<ActionType, readonly string[]>>> = {
 };
 
 class PhaseExplainer {
+  /** What the policy answered in this phase. */
+  answer: Answer | null = null;
   readonly #scope: PolicyScope;
   readonly #tools: ActionTools;
   readonly #open = new Set<string>();
@@ -214,6 +231,7 @@ class PhaseExplainer {
       return { explained: { type, effect, result: null }, end };
     }
     const outcome = performAction(action, this.#scope, this.#tools);
+    if (outcome.kind === 'answer') this.answer = outcome.answer;
     const result = this.#scope.results[type.replaceAll('-', '_')];
     return {
       explained: { type, effect: describe(action, outcome), result: result === undefined ? null : plainOrNull(result) },
