@@ -1,6 +1,13 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { databaseFault, deleteExpiredChallenges, deployMigrations, openDatabase, releaseAllLive } from '@portico/db';
+import {
+  databaseFault,
+  deleteExpiredChallenges,
+  deployMigrations,
+  type Notifications,
+  openDatabase,
+  releaseAllLive,
+} from '@portico/db';
 import { AddressGuard, Outgoing, type Resolver } from '@portico/outgoing';
 import { loadOrCreateMasterKey, sealer } from '@portico/pki';
 import { EmbeddedRegistry } from '@portico/registry';
@@ -10,6 +17,7 @@ import { AcmeOrders } from './acme/acme-orders.ts';
 import { ChallengeDns } from './acme/challenge-dns.ts';
 import { bootstrap, readNodeCredential } from './bootstrap/bootstrap.ts';
 import { EdgeCertificates } from './certificates/edge-certificates.ts';
+import { tellAccountChanges } from './changes/account-changes.ts';
 import { ChangeHub } from './changes/change-hub.ts';
 import type { ApiConfig } from './config.ts';
 import type { ApiContext } from './context.ts';
@@ -26,6 +34,7 @@ import { AccountFeeds } from './live/account-feeds.ts';
 import { LiveState } from './live/live-state.ts';
 import { Traffic } from './live/traffic.ts';
 import { NameKeeper } from './names/name-keeper.ts';
+import { Plans } from './plans/plans.ts';
 import { NodeCallers } from './plugins/node-caller.ts';
 import { OpenStreams } from './plugins/open-stream.ts';
 import type { DeclaredRoute } from './routes/dashboard/browser-routes.ts';
@@ -89,7 +98,8 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
   const sinks = eventSinks(seals, { outgoing, guard, filesFolder: config.eventFilesDir, now, ...overrides.outgoing });
   const exchangeFeed = new ExchangeFeed();
   const exchanges = new ExchangeStore({ database, seals, feed: exchangeFeed });
-  const parts = { config, log, now, database, hasher, keys, seals, changes, lastUses };
+  const plans = new Plans({ database });
+  const parts = { plans, config, log, now, database, hasher, keys, seals, changes, lastUses };
   const domainResolver = new DomainResolver({ servers: config.dnsServers });
   const { baseDomain } = config;
   const domainParts = { database, resolver: domainResolver, hasher, baseDomain, changes, now, log };
@@ -121,7 +131,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
   const live = new LiveState({ registry, log });
   const names = new NameKeeper({ database, log, now, holdMs: limits.nameHoldMs });
   live.watchNames((change) => names.note(change));
-  const traffic = new Traffic({ database, now });
+  const traffic = new Traffic({ database, now, plans });
   let connectAddress = config.connectAddress;
   const feeds = new AccountFeeds(
     { database, live, traffic, now, connect: () => connectFacts(connectAddress, keys.root?.certificatePem ?? null) },
@@ -163,6 +173,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
   );
   const sweeper = startSweeper(context, async () => {
     await cloudNames.sweep();
+    await plans.load();
     await deliveries.sweep();
     await domains.sweep();
     await deleteExpiredChallenges(database.queries, now());
@@ -170,6 +181,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
   });
   live.start();
 
+  let notices: Notifications | null = null;
   let closed: Promise<void> | null = null;
   const closing = new AbortController();
   const close = (): Promise<void> => {
@@ -183,6 +195,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
       await sweeper.close();
       await cloudNames.close();
       await deliveries.close();
+      await notices?.close();
       await domains.close();
       await orders?.close();
       await challengeDns?.close();
@@ -210,11 +223,13 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
     await prepare(signal, log, async () => {
       await deployMigrations({ url: config.databaseUrl });
       await keys.load();
+      await plans.load();
       await bootstrap({ config, database, hasher, keys, now, passwords });
       await releaseAllLive(database.queries, new Date(now().getTime() + limits.nameHoldMs));
     });
     isReady = true;
     deliveries.start(config.databaseUrl);
+    notices = tellAccountChanges(context);
     void domains.sweep();
     certificates.wake();
     return {

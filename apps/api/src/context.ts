@@ -8,6 +8,7 @@ import type { DomainKeeper } from './domains/domain-keeper.ts';
 import type { DomainResolver } from './domains/domain-resolver.ts';
 import type { ExchangeStore } from './exchanges/exchange-store.ts';
 import type { KeyStore } from './keys/key-store.ts';
+import type { Plans } from './plans/plans.ts';
 import type { LastUses } from './secrets/last-uses.ts';
 import type { Seals } from './secrets/seals.ts';
 import type { TokenHasher } from './secrets/token.ts';
@@ -29,6 +30,7 @@ export interface ApiContext {
   readonly guard: AddressGuard;
   readonly eventSinks: EventSinks;
   readonly exchanges: ExchangeStore;
+  readonly plans: Plans;
   readonly domainResolver: DomainResolver;
   readonly domains: DomainKeeper;
   /** Obtains certificates; does nothing where the operator has set no authority. */

@@ -17,6 +17,7 @@ import { Grants } from './control/grants.ts';
 import { IssuingCa } from './control/issuing-ca.ts';
 import { IssuingStore } from './control/issuing-store.ts';
 import { LiveState } from './control/live-state.ts';
+import { Quotas } from './control/quotas.ts';
 import { UsageReporter } from './control/usage-reporter.ts';
 import { CloudEndpoints } from './endpoint/cloud-endpoints.ts';
 import type { Endpoint } from './endpoint/endpoint.ts';
@@ -31,6 +32,7 @@ import { AdminListener } from './observe/admin-listener.ts';
 import { DescriptorWatch } from './observe/descriptor-watch.ts';
 import { MemoryRelief } from './observe/memory-relief.ts';
 import { Metrics } from './observe/metrics.ts';
+import { TrafficEvents } from './observe/traffic-events.ts';
 import { Watchdog } from './observe/watchdog.ts';
 import { ForwardInternal } from './policy/forward-internal.ts';
 import { createNetworkActions } from './policy/network-actions.ts';
@@ -132,9 +134,11 @@ export async function startEdge(
   const keys = new KeyRing();
   const tokens = new AgentTokens({ keys, now });
   const sessions = new SessionTable();
+  const quotas = new Quotas({ nowMs: () => performance.now(), now });
   const settings: AccountSettings = new AccountSettings({
     client,
     nodeId,
+    quotas,
     log: part('accounts'),
     onChanged: (accountId) => {
       cloud.accountChanged(accountId);
@@ -228,7 +232,13 @@ export async function startEdge(
     asyncActions: { ...network.actions, 'forward-internal': new ForwardInternal(internal) },
     onLog: (endpoint, metadata) => part('policy').info({ endpointId: endpoint.id, metadata }, 'log action'),
   });
+  const traffic = new TrafficEvents({
+    reporter: events,
+    wants: (accountId, type) => settings.wantsEvents(accountId, type),
+    now,
+  });
   const recorder = new Recorder({
+    events: traffic,
     ruleOf: (accountId) => settings.captureRule(accountId),
     reporter: captures,
     keys,
@@ -249,11 +259,15 @@ export async function startEdge(
       certificates.covers(serverName, hostname) && sameOwner(router, serverName, hostname),
     refusal,
     ownAnswers: rootCertificateAnswer(() => rootPem),
+    refusesRequest: (accountId, connection) => quotas.refusesRequest(accountId, connection),
     noted: (exchange, endpoint) => recorder.begin(exchange, endpoint),
     intercept: (exchange, goOn) => acme.intercept(exchange, goOn),
   });
   const terminator = new TlsTerminator(certificates, policies.data);
   const tcpProxy = new TcpProxy({
+    refusesConnection: (accountId) => quotas.refusesConnection(accountId),
+    onClosed: (endpoint, closed) => traffic.connection(endpoint, closed),
+    now,
     policies,
     terminator,
     onFault: (error) => errors.report(error),

@@ -237,6 +237,17 @@ export const accountSettings = z.object({
   certificateAuthorities: z.array(z.object({ id, pem: z.string() })).default([]),
   /** Those of the named ones that there are. */
   secrets: z.array(secretName.extend({ value: z.string() })),
+  /** Kinds of events about its traffic that somebody waits for. */
+  events: z.array(z.enum(['http_request_complete.v0', 'tcp_connection_closed.v0'])).default([]),
+  /** Null: without limit. */
+  limits: z
+    .object({
+      requestsPerSecond: z.int().positive().nullable(),
+      connectionsPerSecond: z.int().positive().nullable(),
+      /** What is used up, with the code of its error; nothing is served until then. */
+      exhausted: z.object({ code: z.int(), limit: z.number(), until: isoTime }).nullable(),
+    })
+    .default({ requestsPerSecond: null, connectionsPerSecond: null, exhausted: null }),
   /** What may be kept of single exchanges; null: nothing. */
   capture: captureRule.nullable(),
 });
@@ -297,6 +308,8 @@ export const batchResponse = z.object({ accepted: z.literal(true), duplicate: z.
 export type BatchResponse = z.infer<typeof batchResponse>;
 
 export const eventType = z.enum([
+  'http_request_complete.v0',
+  'tcp_connection_closed.v0',
   'agent_session_start.v0',
   'agent_session_stop.v0',
   'agent_session_refused.v0',

@@ -29,6 +29,7 @@ export * from './nodes/node-credentials.ts';
 export { listenToDatabase, type Notifications } from './notifications.ts';
 export type { Page, PageRequest } from './page.ts';
 export * from './personal-access-tokens/personal-access-tokens.ts';
+export * from './plans/plans.ts';
 export * from './reserved-addrs/reserved-addrs.ts';
 export * from './reserved-domains/reserved-domains.ts';
 export * from './service-users/service-users.ts';

@@ -11,7 +11,8 @@ export interface Notifications {
 export function listenToDatabase(options: {
   readonly url: string;
   readonly channel: string;
-  onNotify(): void;
+  /** What was said; null after a (re)connect. */
+  onNotify(payload: string | null): void;
   onError(error: Error): void;
   readonly retryMs?: number;
 }): Notifications {
@@ -37,11 +38,11 @@ export function listenToDatabase(options: {
     };
     next.on('error', lose);
     next.on('end', () => lose());
-    next.on('notification', () => onNotify());
+    next.on('notification', ({ payload }) => onNotify(payload ?? ''));
     try {
       await next.connect();
       await next.query(`LISTEN ${channel}`);
-      if (!lost) onNotify();
+      if (!lost) onNotify(null);
     } catch (error) {
       lose(error instanceof Error ? error : new Error(String(error)));
     }

@@ -29,6 +29,8 @@ export interface DevEnv {
   readonly authtoken: string;
   readonly apiKey: string;
   readonly account: { readonly email: string; readonly password: string };
+  readonly accountId: string;
+  readonly databaseUrl: string;
   /** An agent of the first account; closed with the rest. */
   agent(options?: Partial<AgentOptions>): Agent;
   /** Ends the edge at once, as a crash would seem to others, and starts another one on the same ports. */
@@ -76,7 +78,7 @@ export async function startDevEnv(options: DevEnvOptions = {}): Promise<DevEnv> 
   const ports = { http: edge.httpPort, https: edge.httpsPort, connect: edge.connectPort };
   const caFile = join(folder, 'ca.pem');
   const ca = readFileSync(caFile, 'utf8');
-  const first: { email: string; password: string; authtoken: string; apiKey: string } = JSON.parse(
+  const first: { email: string; password: string; authtoken: string; apiKey: string; accountId: string } = JSON.parse(
     readFileSync(join(folder, 'first-account.json'), 'utf8'),
   );
   const agents: Agent[] = [];
@@ -95,6 +97,8 @@ export async function startDevEnv(options: DevEnvOptions = {}): Promise<DevEnv> 
     ca,
     authtoken: first.authtoken,
     apiKey: first.apiKey,
+    accountId: first.accountId,
+    databaseUrl: database.url,
     account: { email: first.email, password: first.password },
     agent: (overrides = {}) => {
       const agent = connectAgent({

@@ -22,6 +22,7 @@ import {
 import type { ErrorCode, ErrorDetails } from '@portico/errors';
 import type { ApiContext } from '../context.ts';
 import { cloudUrl } from '../endpoints/cloud-url.ts';
+import type { LiveState } from '../live/live-state.ts';
 import {
   isInternalHost,
   isUnder,
@@ -31,9 +32,12 @@ import {
   parseInternalHost,
 } from '../names/host-name.ts';
 import { isReservedLabel } from '../names/reserved-label.ts';
+import type { Plans } from '../plans/plans.ts';
 
 export interface NameContext extends Pick<ApiContext, 'config' | 'now'> {
   readonly queries: Queries;
+  readonly plans?: Plans;
+  readonly live?: Pick<LiveState, 'claimsOf'>;
   /** URL of what is online under this host, whoever owns it; null when nothing is. */
   onlineAt(host: string): string | null;
 }
@@ -57,6 +61,8 @@ export async function authorizeBind(
   }
   if (credential.account.suspendedAt !== null) return refused(205);
   const { wanted, accountId, proto } = request;
+  const tooMany = refuseTooMany(context, request, credential.account.plan);
+  if (tooMany !== null) return tooMany;
   const asker = { accountId, acl: credential.acl };
   const wantsPort = wanted.kind === 'port' || wanted.kind === 'any-port';
   if (wanted.kind === 'internal') {
@@ -84,6 +90,23 @@ export async function authorizeBind(
     case 'any-port':
       return authorizeAnyPort(context, asker);
   }
+}
+
+/** The plan's limit of endpoints online. What is online already stays, also when the limit came down since. */
+function refuseTooMany(
+  { plans, live }: NameContext,
+  { accountId, wanted, proto }: AuthorizeBindRequest,
+  plan: string,
+): AuthorizeBindResponse | null {
+  const limit = plans?.of(plan).endpoints ?? null;
+  if (limit === null || live === undefined) return null;
+  const name = wanted.kind === 'host' ? wanted.host : wanted.kind === 'port' ? String(wanted.port) : null;
+  const claims = live.claimsOf(accountId);
+  const isOnline = claims.some(({ url, proto: kind }) => {
+    const { hostname, port } = new URL(url);
+    return kind === proto && (kind === 'tcp' ? port : hostname) === name;
+  });
+  return isOnline || claims.length < limit ? null : refused(351, { limit });
 }
 
 /** A URL that a cloud endpoint has is not for agents, unless both share it. */

@@ -18,7 +18,7 @@ export interface SessionFacts {
  * 108 the account has as many sessions as it may.
  */
 export async function authorizeSession(
-  context: Pick<ApiContext, 'database' | 'hasher' | 'lastUses' | 'now' | 'log'>,
+  context: Pick<ApiContext, 'database' | 'hasher' | 'lastUses' | 'now' | 'log' | 'plans'>,
   request: AuthorizeSessionRequest,
   { sessionsOnline, onRefused }: SessionFacts,
 ): Promise<AuthorizeSessionResponse> {
@@ -42,9 +42,11 @@ export async function authorizeSession(
   const judgement = await checkRestriction(context, { accountId: account.id, type: 'agent', address });
   if (judgement !== 'allowed') return refuse(judgement === 'denied' ? 116 : 115, { address });
   const count = sessionsOnline(account.id);
-  if (count >= account.sessionLimit) return refuse(108, { limit: account.sessionLimit, count });
+  const grant = grantOf(credential, context.plans.of(account.plan));
+  const limit = grant.limits.sessions;
+  if (count >= limit) return refuse(108, { limit, count });
   lastUses.noteCredential({ id: credential.id, at: now(), from: request.clientIp });
-  return { kind: 'granted', grant: grantOf(credential) };
+  return { kind: 'granted', grant };
 }
 
 function refused(code: ErrorCode, details: ErrorDetails = {}): { kind: 'refused'; error: RefusalError } {

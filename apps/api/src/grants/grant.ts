@@ -1,8 +1,8 @@
 import type { Grant } from '@portico/api-contract/internal';
-import type { CredentialWithAccount } from '@portico/db';
+import type { CredentialWithAccount, PlanRow } from '@portico/db';
 
 /** What an edge may let this authtoken do. The version grows with every change of the token or its account. */
-export function grantOf(credential: CredentialWithAccount): Grant {
+export function grantOf(credential: CredentialWithAccount, plan: PlanRow): Grant {
   const { account } = credential;
   return {
     credentialId: credential.id,
@@ -11,8 +11,11 @@ export function grantOf(credential: CredentialWithAccount): Grant {
     account: { id: account.id, name: account.name, plan: account.plan },
     acl: credential.acl,
     limits: {
-      sessions: account.sessionLimit,
-      endpointsPerSession: account.sessionEndpointLimit,
+      sessions: Math.min(account.sessionLimit, plan.sessions ?? account.sessionLimit),
+      endpointsPerSession: Math.min(
+        account.sessionEndpointLimit,
+        plan.endpointsPerSession ?? account.sessionEndpointLimit,
+      ),
       streamsPerSession: account.sessionStreamLimit,
     },
   };

@@ -8,7 +8,7 @@ const types = {
   'agent_session_refused.v0': 'session.refused',
   'endpoint_start.v0': 'endpoint.online',
   'endpoint_stop.v0': 'endpoint.offline',
-} as const satisfies Record<EventType, RecentEvent['type']>;
+} as const satisfies Partial<Record<EventType, RecentEvent['type']>>;
 
 /** One line of the dashboard's list; null for a kind that this version does not know. */
 export function recentEvent(event: Pick<LifecycleEventRow, 'id' | 'type' | 'at' | 'object'>): RecentEvent | null {

@@ -3,6 +3,7 @@ import { createMigratedDatabase } from '@portico/db/testing';
 import type { TestDatabase } from '@portico/postgres';
 import { newId } from '@portico/service';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Plans } from '../plans/plans.ts';
 import { Traffic } from './traffic.ts';
 
 let testDatabase: TestDatabase;
@@ -36,24 +37,24 @@ describe('the traffic of endpoints', () => {
   it('in memory equals what is stored, also across a restart between two reports', async () => {
     const [accountId, endpointId, epoch] = [newId('ac'), newId('ep'), newId('nd')];
     const report = (seq: number) => ({ nodeId: 'n', epoch, seq, rows: [row(accountId, endpointId)] });
-    const before = new Traffic({ database, now });
+    const before = new Traffic({ database, now, plans: new Plans({ database }) });
     await Promise.all([1, 2, 2, 3].map((seq) => before.report(report(seq))));
     expect(before.of(endpointId).requests).toBe(3);
-    const after = new Traffic({ database, now });
+    const after = new Traffic({ database, now, plans: new Plans({ database }) });
     expect(after.of(endpointId).requests).toBe(0);
     await after.report(report(4));
     expect(after.of(endpointId).requests).toBe(4);
     await after.report(report(5));
     await after.load(accountId, [endpointId]);
     expect(after.of(endpointId).requests).toBe(5);
-    const third = new Traffic({ database, now });
+    const third = new Traffic({ database, now, plans: new Plans({ database }) });
     await third.load(accountId, [endpointId]);
     expect(third.of(endpointId).requests).toBe(5);
   });
 
   it('tells whether the upstream answers', async () => {
     const [accountId, endpointId, epoch] = [newId('ac'), newId('ep'), newId('nd')];
-    const traffic = new Traffic({ database, now });
+    const traffic = new Traffic({ database, now, plans: new Plans({ database }) });
     const state = () => traffic.of(endpointId).upstream;
     expect(state()).toEqual({ kind: 'unknown' });
     let seq = 0;

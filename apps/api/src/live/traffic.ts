@@ -1,5 +1,18 @@
 import type { UsageRequest } from '@portico/api-contract/internal';
-import { addUsage, type Database, receiveBatch, type TrafficTotals, usageOfEndpoints } from '@portico/db';
+import {
+  addToMonth,
+  addUsage,
+  type Database,
+  type MonthTotals,
+  monthOf,
+  plansOfAccounts,
+  type Queries,
+  receiveBatch,
+  type TrafficTotals,
+  touchAccounts,
+  usageOfEndpoints,
+} from '@portico/db';
+import { exhaustedBy, type Plans } from '../plans/plans.ts';
 
 export type Upstream =
   | { readonly kind: 'unknown' }
@@ -21,13 +34,15 @@ const endpointsMax = 50_000;
 export class Traffic {
   readonly #database: Database;
   readonly #now: () => Date;
+  readonly #plans: Plans;
   readonly #endpoints = new Map<string, EndpointTraffic>();
   readonly #listeners = new Set<(accountId: string, added: TrafficTotals) => void>();
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor({ database, now }: { database: Database; now: () => Date }) {
+  constructor({ database, now, plans }: { database: Database; now: () => Date; plans: Plans }) {
     this.#database = database;
     this.#now = now;
+    this.#plans = plans;
   }
 
   /** True when this report was counted before. */
@@ -36,6 +51,7 @@ export class Traffic {
       const isNew = await this.#database.transaction(async (tx) => {
         if (!(await receiveBatch(tx, { ...report, kind: 'usage' }))) return false;
         await addUsage(tx, report.rows);
+        await this.#countMonth(tx, report.rows);
         return true;
       });
       if (isNew) await this.#count(report.rows);
@@ -56,6 +72,39 @@ export class Traffic {
   watch(listener: (accountId: string, added: TrafficTotals) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Adds to this month, and has edges told of accounts that went over a limit of theirs with this report. */
+  async #countMonth(tx: Queries, rows: UsageRequest['rows']): Promise<void> {
+    const added = new Map<string, MonthTotals>();
+    for (const { accountId, requests, connections, bytesIn, bytesOut } of rows) {
+      const before = added.get(accountId);
+      added.set(accountId, {
+        accountId,
+        requests: (before?.requests ?? 0) + requests,
+        connections: (before?.connections ?? 0) + connections,
+        bytes: (before?.bytes ?? 0) + bytesIn + bytesOut,
+      });
+    }
+    const month = monthOf(this.#now());
+    const totals = await addToMonth(tx, month, [...added.values()]);
+    if (!this.#plans.countMonths) return;
+    const planOf = await plansOfAccounts(tx, [...added.keys()]);
+    const over = totals.filter((total) => {
+      const plan = this.#plans.of(planOf.get(total.accountId) ?? '');
+      const more = added.get(total.accountId);
+      const before = {
+        accountId: total.accountId,
+        requests: total.requests - (more?.requests ?? 0),
+        connections: total.connections - (more?.connections ?? 0),
+        bytes: total.bytes - (more?.bytes ?? 0),
+      };
+      return exhaustedBy(plan, total, month) !== null && exhaustedBy(plan, before, month) === null;
+    });
+    await touchAccounts(
+      tx,
+      over.map(({ accountId }) => accountId),
+    );
   }
 
   async #count(rows: UsageRequest['rows']): Promise<void> {

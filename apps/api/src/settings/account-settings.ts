@@ -4,7 +4,17 @@ import type {
   AccountSettingsResponse,
   Restriction,
 } from '@portico/api-contract/internal';
-import { type AccountSettingsRow, accountSettings, accountVersions, type Database, sealedSecrets } from '@portico/db';
+import {
+  type AccountSettingsRow,
+  accountSettings,
+  accountVersions,
+  type Database,
+  monthOf,
+  monthTotals,
+  sealedSecrets,
+  wantedEventTypes,
+} from '@portico/db';
+import { exhaustedBy, hasMonth, type Plans } from '../plans/plans.ts';
 import type { Seals } from '../secrets/seals.ts';
 
 /**
@@ -12,7 +22,7 @@ import type { Seals } from '../secrets/seals.ts';
  * secrets that policies on that edge name. Secrets leave their seal only here, for the answer.
  */
 export async function readAccountSettings(
-  { database, seals }: { database: Database; seals: Seals },
+  { database, seals, plans, now }: { database: Database; seals: Seals; plans: Plans; now(): Date },
   { accounts }: AccountSettingsRequest,
 ): Promise<AccountSettingsResponse> {
   const { queries } = database;
@@ -34,6 +44,11 @@ export async function readAccountSettings(
     queries,
     stale.map(({ accountId }) => accountId),
   );
+  const ids = rows.map(({ accountId }) => accountId);
+  const wantedEvents = await wantedEventTypes(queries, ids, trafficEvents);
+  const month = monthOf(now());
+  const counted = rows.filter(({ plan }) => hasMonth(plans.of(plan))).map(({ accountId }) => accountId);
+  const totals = counted.length === 0 ? [] : await monthTotals(queries, month, counted);
   const changed: AccountSettings[] = [];
   for (const row of rows) {
     const wanted = stale.find(({ accountId }) => accountId === row.accountId)?.secrets ?? [];
@@ -43,12 +58,28 @@ export async function readAccountSettings(
       if (found === undefined) return [];
       return [{ vault, name, value: seals.open('vault_secret', found.id, found.sealedValue) }];
     });
-    changed.push({ ...settingsOf(row), secrets });
+    const plan = plans.of(row.plan);
+    const used = totals.find(({ accountId }) => accountId === row.accountId);
+    const exhausted = used === undefined ? null : exhaustedBy(plan, used, month);
+    changed.push({
+      ...settingsOf(row),
+      secrets,
+      events: trafficEvents.filter((type) =>
+        wantedEvents.some((wantedEvent) => wantedEvent.accountId === row.accountId && wantedEvent.type === type),
+      ),
+      limits: {
+        requestsPerSecond: plan.requestsPerSecond,
+        connectionsPerSecond: plan.connectionsPerSecond,
+        exhausted: exhausted === null ? null : { ...exhausted, until: exhausted.until.toISOString() },
+      },
+    });
   }
   return { changed, gone };
 }
 
-function settingsOf(row: AccountSettingsRow): Omit<AccountSettings, 'secrets'> {
+const trafficEvents = ['http_request_complete.v0', 'tcp_connection_closed.v0'] as const;
+
+function settingsOf(row: AccountSettingsRow): Omit<AccountSettings, 'secrets' | 'events' | 'limits'> {
   const policies = row.ipPolicies.map(({ id, rules }) => ({
     id,
     allow: rules.filter(({ action }) => action === 'allow').map(({ cidr }) => cidr),

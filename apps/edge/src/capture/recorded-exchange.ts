@@ -27,7 +27,7 @@ export class RecordedExchange implements Exchange, ExchangeHandler {
   readonly #rule: CaptureRule;
   readonly #facts: RecordFacts;
   readonly #nowMs: () => number;
-  readonly #onOver: (record: CapturedExchange) => void;
+  readonly #onOver: (record: CapturedExchange, answer: Fields) => void;
   readonly #startedMs: number;
   readonly #requestBody: BodyStart;
   readonly #responseBody: BodyStart;
@@ -42,7 +42,8 @@ export class RecordedExchange implements Exchange, ExchangeHandler {
     rule: CaptureRule;
     facts: RecordFacts;
     nowMs: () => number;
-    onOver: (record: CapturedExchange) => void;
+    /** `answer`: the fields of the answer, however little is kept of it. */
+    onOver: (record: CapturedExchange, answer: Fields) => void;
   }) {
     const { exchange, rule, facts, nowMs, onOver } = options;
     this.#under = exchange;
@@ -160,30 +161,33 @@ export class RecordedExchange implements Exchange, ExchangeHandler {
     const { sentMs, agent, tunnelMs, policy } = this.notes;
     const { at, ...facts } = this.#facts;
     const isFull = this.#rule.mode === 'full';
-    this.#onOver({
-      ...facts,
-      at: new Date(at).toISOString(),
-      clientIp: visitor.address,
-      httpVersion: visitor.http2 ? '2' : request.minor === 0 ? '1.0' : '1.1',
-      method: request.method.slice(0, 64),
-      host: request.hostname.slice(0, 1_024),
-      target: request.target.slice(0, 16_384),
-      status: answer?.status ?? null,
-      errorCode: errorCodeOf(answer?.fields ?? []),
-      end,
-      timing: {
-        policyMs: policy === null ? null : rounded((sentMs ?? answer?.atMs ?? nowMs) - this.#startedMs),
-        tunnelMs: tunnelMs === null ? null : rounded(tunnelMs),
-        waitMs: sentMs === null || answer === null ? null : rounded(answer.atMs - sentMs),
-        totalMs: rounded(nowMs - this.#startedMs),
+    this.#onOver(
+      {
+        ...facts,
+        at: new Date(at).toISOString(),
+        clientIp: visitor.address,
+        httpVersion: visitor.http2 ? '2' : request.minor === 0 ? '1.0' : '1.1',
+        method: request.method.slice(0, 64),
+        host: request.hostname.slice(0, 1_024),
+        target: request.target.slice(0, 16_384),
+        status: answer?.status ?? null,
+        errorCode: errorCodeOf(answer?.fields ?? []),
+        end,
+        timing: {
+          policyMs: policy === null ? null : rounded((sentMs ?? answer?.atMs ?? nowMs) - this.#startedMs),
+          tunnelMs: tunnelMs === null ? null : rounded(tunnelMs),
+          waitMs: sentMs === null || answer === null ? null : rounded(answer.atMs - sentMs),
+          totalMs: rounded(nowMs - this.#startedMs),
+        },
+        requestBytes: this.#requestBody.total,
+        responseBytes: this.#responseBody.total,
+        agent,
+        policy: policy === null ? null : { ...policy, logs: policy.logs.slice(0, 20) },
+        request: isFull ? sideOf(request.fields, this.#requestTrailers, this.#requestBody) : null,
+        response: isFull && answer !== null ? sideOf(answer.fields, this.#responseTrailers, this.#responseBody) : null,
       },
-      requestBytes: this.#requestBody.total,
-      responseBytes: this.#responseBody.total,
-      agent,
-      policy: policy === null ? null : { ...policy, logs: policy.logs.slice(0, 20) },
-      request: isFull ? sideOf(request.fields, this.#requestTrailers, this.#requestBody) : null,
-      response: isFull && answer !== null ? sideOf(answer.fields, this.#responseTrailers, this.#responseBody) : null,
-    });
+      answer?.fields ?? [],
+    );
   }
 }
 

@@ -2,6 +2,7 @@ import { type CaptureRule, replayClaim, replayField, replayPurpose } from '@port
 import { getField } from '@portico/http-rules';
 import { newId } from '@portico/service';
 import type { Endpoint } from '../endpoint/endpoint.ts';
+import type { TrafficEvents } from '../observe/traffic-events.ts';
 import type { Exchange } from '../proxy/exchange.ts';
 import type { KeyRing } from '../session/key-ring.ts';
 import type { CaptureReporter } from './capture-reporter.ts';
@@ -14,6 +15,7 @@ import { RecordedExchange } from './recorded-exchange.ts';
 export class Recorder {
   readonly #ruleOf: (accountId: string) => CaptureRule | null;
   readonly #reporter: CaptureReporter;
+  readonly #events: TrafficEvents | null;
   readonly #keys: KeyRing;
   readonly #region: string;
   readonly #now: () => number;
@@ -22,6 +24,8 @@ export class Recorder {
   constructor(options: {
     ruleOf: (accountId: string) => CaptureRule | null;
     reporter: CaptureReporter;
+    /** Gets what those accounts send elsewhere. */
+    events?: TrafficEvents;
     keys: KeyRing;
     region: string;
     /** The time of day, for people; durations are measured with `nowMs`. */
@@ -30,6 +34,7 @@ export class Recorder {
   }) {
     this.#ruleOf = options.ruleOf;
     this.#reporter = options.reporter;
+    this.#events = options.events ?? null;
     this.#keys = options.keys;
     this.#region = options.region;
     this.#now = options.now;
@@ -39,12 +44,13 @@ export class Recorder {
   /** The exchange itself, or one around it that takes notes until it is over. */
   begin(exchange: Exchange, endpoint: Endpoint): Exchange {
     const rule = this.#ruleOf(endpoint.accountId);
-    if (rule === null) return exchange;
+    const events = this.#events?.wants(endpoint.accountId, 'http_request_complete.v0') ? this.#events : null;
+    if (rule === null && events === null) return exchange;
     const at = this.#now();
     const replay = this.#replayOf(exchange, at);
     return new RecordedExchange({
       exchange,
-      rule,
+      rule: rule ?? NOTHING_KEPT,
       facts: {
         id: replay?.id ?? newId('req', at),
         accountId: endpoint.accountId,
@@ -55,7 +61,10 @@ export class Recorder {
         replayOf: replay?.of ?? null,
       },
       nowMs: this.#nowMs,
-      onOver: (record) => this.#reporter.report(record),
+      onOver: (record, answer) => {
+        if (rule !== null) this.#reporter.report(record);
+        events?.request(record, exchange, answer);
+      },
     });
   }
 
@@ -68,6 +77,9 @@ export class Recorder {
     return { id: claim.data.id, of: claim.data.of };
   }
 }
+
+/** For accounts that only want to be told. */
+const NOTHING_KEPT: CaptureRule = { mode: 'metadata', bodyBytes: 0 };
 
 /** What the parts on the way note down of one exchange, where somebody wants to know. */
 export interface ExchangeNotes {

@@ -6,6 +6,7 @@ import type {
 } from '@portico/api-contract/internal';
 import type { Logger } from '@portico/service';
 import { type IpPolicyCidrs, IpRules, type SecretName } from '@portico/traffic-policy';
+import type { Quotas } from './quotas.ts';
 
 /** As many as one question may name. */
 const ACCOUNTS_A_QUESTION = 200;
@@ -51,11 +52,15 @@ export class AccountSettings {
   readonly #gates = new Map<string, AddressGate>();
   /** Accounts that want notes of their exchanges. */
   readonly #captures = new Map<string, CaptureRule>();
+  /** Kinds of events about their traffic that accounts send somewhere. */
+  readonly #events = new Map<string, readonly string[]>();
+  readonly #quotas: Quotas;
 
   constructor(options: {
     client: InternalClient;
     nodeId: string;
     log: Logger;
+    quotas: Quotas;
     /** Its settings are others now, or it is gone. */
     onChanged: (accountId: string) => void;
     /** Whether anything of the account is here: it is then not forgotten. */
@@ -64,6 +69,7 @@ export class AccountSettings {
     this.#client = options.client;
     this.#nodeId = options.nodeId;
     this.#log = options.log;
+    this.#quotas = options.quotas;
     this.#onChanged = options.onChanged;
     this.#isUsed = options.isUsed;
   }
@@ -135,6 +141,11 @@ export class AccountSettings {
   /** What may be kept of its exchanges; null: nothing. */
   captureRule(accountId: string): CaptureRule | null {
     return this.#captures.size === 0 ? null : (this.#captures.get(accountId) ?? null);
+  }
+
+  /** Whether the account sends events of this kind somewhere. */
+  wantsEvents(accountId: string, type: string): boolean {
+    return this.#events.size > 0 && this.#events.get(accountId)?.includes(type) === true;
   }
 
   /** Whether an agent of the account may be connected from there. */
@@ -213,6 +224,9 @@ export class AccountSettings {
     else this.#gates.set(accountId, restrictions.endpoints);
     if (received.capture === null) this.#captures.delete(accountId);
     else this.#captures.set(accountId, received.capture);
+    if (received.events.length === 0) this.#events.delete(accountId);
+    else this.#events.set(accountId, received.events);
+    this.#quotas.set(accountId, received.limits);
     this.#makeRoom();
     this.#onChanged(accountId);
   }
@@ -220,6 +234,8 @@ export class AccountSettings {
   #forget(accountId: string): void {
     this.#gates.delete(accountId);
     this.#captures.delete(accountId);
+    this.#events.delete(accountId);
+    this.#quotas.forget(accountId);
     if (this.#accounts.delete(accountId)) this.#onChanged(accountId);
   }
 
@@ -230,6 +246,8 @@ export class AccountSettings {
       this.#accounts.delete(accountId);
       this.#gates.delete(accountId);
       this.#captures.delete(accountId);
+      this.#events.delete(accountId);
+      this.#quotas.forget(accountId);
       return;
     }
   }

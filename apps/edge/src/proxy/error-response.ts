@@ -178,7 +178,7 @@ function wantsHtml(fields: Fields): boolean {
 }
 
 function retryAfterSeconds(error: PorticoError, status: number): number | null {
-  if (status !== 503 && error.code !== 3210) return null;
+  if (status !== 503 && status !== 429 && error.code !== 3210) return null;
   const { seconds } = error.details;
   return error.code === 503 && typeof seconds === 'number' ? seconds : 1;
 }

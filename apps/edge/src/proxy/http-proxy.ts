@@ -44,6 +44,7 @@ export class HttpProxy implements PolicyHost {
   readonly #refusal: () => PorticoError | null;
   /** Answers that the edge gives for hosts without endpoint on the plain port, such as its root certificate. */
   readonly #ownAnswers: (exchange: Exchange) => boolean;
+  readonly #refusesRequest: (accountId: string, connection: object) => PorticoError | null;
   readonly #intercept: (exchange: Exchange, goOn: () => void) => boolean;
   readonly #noted: (exchange: Exchange, endpoint: Endpoint) => Exchange;
 
@@ -59,6 +60,7 @@ export class HttpProxy implements PolicyHost {
     refusal = () => null,
     ownAnswers = () => false,
     intercept = () => false,
+    refusesRequest = () => null,
     noted = (exchange) => exchange,
   }: {
     routes: HttpRoutes;
@@ -73,6 +75,8 @@ export class HttpProxy implements PolicyHost {
     mayCoalesce?: (serverName: string, hostname: string) => boolean;
     refusal?: () => PorticoError | null;
     ownAnswers?: (exchange: Exchange) => boolean;
+    /** Why the account's plan does not allow this request; see `Quotas`. */
+    refusesRequest?: (accountId: string, connection: object) => PorticoError | null;
     /** Takes a request that is not for its endpoint; calls back when it is after all. */
     intercept?: (exchange: Exchange, goOn: () => void) => boolean;
     /** The exchange, or one around it that takes notes. */
@@ -89,6 +93,7 @@ export class HttpProxy implements PolicyHost {
     this.#refusal = refusal;
     this.#ownAnswers = ownAnswers;
     this.#intercept = intercept;
+    this.#refusesRequest = refusesRequest;
     this.#noted = noted;
   }
 
@@ -136,6 +141,12 @@ export class HttpProxy implements PolicyHost {
     if (!this.#admits(endpoint.accountId, visitor.address)) {
       countError(endpoint.counters, 3205);
       this.errors.answer(noted, new PorticoError(3205, { address: visitor.address }));
+      return;
+    }
+    const refusal = this.#refusesRequest(endpoint.accountId, visitor.streams);
+    if (refusal !== null) {
+      countError(endpoint.counters, refusal.code);
+      this.errors.answer(noted, refusal, { endpoint });
       return;
     }
     this.pass(noted, endpoint, 0);

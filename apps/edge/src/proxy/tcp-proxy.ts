@@ -3,6 +3,7 @@ import { PorticoError } from '@portico/errors';
 import { hasRules } from '@portico/traffic-policy';
 import { countError, type Endpoint, NO_AGENT } from '../endpoint/endpoint.ts';
 import type { Draining, Peer } from '../listener/public-server.ts';
+import type { ClosedConnection } from '../observe/traffic-events.ts';
 import { type ConnectEnd, ConnectPhase } from '../policy/connect-phase.ts';
 import type { EndpointPolicy } from '../policy/endpoint-policy.ts';
 import type { Policies } from '../policy/policies.ts';
@@ -23,6 +24,9 @@ export class TcpProxy {
   readonly #policies: Policies;
   readonly #terminator: TlsTerminator;
   readonly #onFault: (error: unknown) => void;
+  readonly #refusesConnection: (accountId: string) => PorticoError | null;
+  readonly #onClosed: (endpoint: Endpoint, closed: ClosedConnection) => void;
+  readonly #now: () => number;
 
   constructor({
     sweep,
@@ -32,6 +36,9 @@ export class TcpProxy {
     policies,
     terminator,
     onFault,
+    refusesConnection = () => null,
+    onClosed = () => {},
+    now = Date.now,
   }: {
     sweep: Sweep;
     limits: VisitorLimits;
@@ -41,6 +48,10 @@ export class TcpProxy {
     policies: Policies;
     terminator: TlsTerminator;
     onFault: (error: unknown) => void;
+    /** Why the account's plan does not allow this connection; see `Quotas`. */
+    refusesConnection?: (accountId: string) => PorticoError | null;
+    onClosed?: (endpoint: Endpoint, closed: ClosedConnection) => void;
+    now?: () => number;
   }) {
     this.#sweep = sweep;
     this.#limits = limits;
@@ -49,6 +60,9 @@ export class TcpProxy {
     this.#policies = policies;
     this.#terminator = terminator;
     this.#onFault = onFault;
+    this.#refusesConnection = refusesConnection;
+    this.#onClosed = onClosed;
+    this.#now = now;
   }
 
   /**
@@ -58,7 +72,7 @@ export class TcpProxy {
   serve(socket: Socket, peer: Peer, endpoint: Endpoint, first: Buffer, how: Partial<ConnectionState> = {}): Draining {
     const state = { ...PLAIN, ...how };
     const refusal = this.#admits(endpoint.accountId, peer.address)
-      ? this.#refusal()
+      ? (this.#refusal() ?? this.#refusesConnection(endpoint.accountId))
       : new PorticoError(3205, { address: peer.address });
     if (refusal !== null) {
       countError(endpoint.counters, refusal.code);
@@ -115,6 +129,7 @@ export class TcpProxy {
     }
     counters.connections += 1;
     counters.openConnections += 1;
+    const startedAt = this.#now();
     const opening = first.subarray(0, OPENING_BYTES_MAX);
     try {
       const stream = openInPool(
@@ -144,6 +159,13 @@ export class TcpProxy {
         },
         onClose: () => {
           counters.openConnections -= 1;
+          this.#onClosed(endpoint, {
+            clientIp: peer.address,
+            serverName: state.serverName,
+            startedAt,
+            bytesIn: socket.bytesRead,
+            bytesOut: socket.bytesWritten,
+          });
         },
       }).start();
     } catch (error) {

@@ -6,6 +6,7 @@ export interface AccountSettingsRow {
   readonly accountId: string;
   readonly version: number;
   readonly suspended: boolean;
+  readonly plan: string;
   readonly ipPolicies: readonly {
     readonly id: string;
     readonly rules: readonly { readonly cidr: string; readonly action: IpRuleAction }[];
@@ -43,6 +44,7 @@ export async function accountSettings(db: Queries, ids: readonly string[]): Prom
       version: true,
       settingsRevision: true,
       suspendedAt: true,
+      plan: true,
       captureSetting: { select: { mode: true, bodyBytes: true } },
     },
   });
@@ -58,10 +60,11 @@ export async function accountSettings(db: Queries, ids: readonly string[]): Prom
     where: { accountId: { in: [...ids] } },
     select: { id: true, accountId: true, caPem: true },
   });
-  return rows.map(({ id, version, settingsRevision, suspendedAt, captureSetting }) => ({
+  return rows.map(({ id, version, settingsRevision, suspendedAt, plan, captureSetting }) => ({
     accountId: id,
     version: version + settingsRevision,
     suspended: suspendedAt !== null,
+    plan,
     capture: captureSetting,
     ipPolicies: policies.filter(({ accountId }) => accountId === id),
     restrictions: restrictions

@@ -26,6 +26,7 @@ import {
 import { addEvents, findReservations, type LifecycleEventRow, queueEvents, receiveBatch } from '@portico/db';
 import { type EmbeddedRegistry, handleRegistryRequest, writeRegistryWatch } from '@portico/registry';
 import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
 import { authorizeBind } from '../../binds/authorize-bind.ts';
 import type { ApiContext } from '../../context.ts';
 import { lifecycleObject } from '../../deliveries/lifecycle-object.ts';
@@ -54,7 +55,7 @@ export interface EdgeServices {
 
 /** What edges ask, and the registry that they share. The credential has been checked. */
 export function edgeRoutes(app: FastifyInstance, context: ApiContext, services: EdgeServices): void {
-  const { config, database, keys, changes, now, seals } = context;
+  const { config, database, keys, changes, now, seals, plans } = context;
   const { live, traffic, registry, streams } = services;
   const refusals = new RefusalNotes(context, (event) => services.onEvents([event]));
 
@@ -76,7 +77,8 @@ export function edgeRoutes(app: FastifyInstance, context: ApiContext, services: 
 
   app.post(internalPaths.authorizeBind, (request): Promise<AuthorizeBindResponse> => {
     const body = readBody(request, authorizeBindRequest);
-    return authorizeBind({ config, queries: database.queries, now, onlineAt: (host) => live.onlineAt(host) }, body);
+    const onlineAt = (host: string): string | null => live.onlineAt(host);
+    return authorizeBind({ config, queries: database.queries, now, plans, live, onlineAt }, body);
   });
 
   app.post(internalPaths.lookupDomain, async (request): Promise<LookupDomainResponse> => {
@@ -90,7 +92,7 @@ export function edgeRoutes(app: FastifyInstance, context: ApiContext, services: 
 
   app.post(
     internalPaths.reconcile,
-    (request): Promise<ReconcileResponse> => reconcileGrants(database, readBody(request, reconcileRequest)),
+    (request): Promise<ReconcileResponse> => reconcileGrants({ database, plans }, readBody(request, reconcileRequest)),
   );
 
   app.post(internalPaths.endpointFeed, async (request): Promise<EndpointFeedResponse> => {
@@ -101,7 +103,7 @@ export function edgeRoutes(app: FastifyInstance, context: ApiContext, services: 
   app.post(
     internalPaths.accountSettings,
     (request): Promise<AccountSettingsResponse> =>
-      readAccountSettings({ database, seals }, readBody(request, accountSettingsRequest)),
+      readAccountSettings({ database, seals, plans, now }, readBody(request, accountSettingsRequest)),
   );
 
   app.post(
@@ -120,13 +122,15 @@ export function edgeRoutes(app: FastifyInstance, context: ApiContext, services: 
       nodeId: batch.nodeId,
       object: Object.fromEntries(Object.entries(event.object)),
     }));
+    // Traffic is only passed on.
+    const lifecycle = events.filter(({ type }) => !trafficTypes.has(type));
     const isNew = await database.transaction(async (tx) => {
       if (!(await receiveBatch(tx, { ...batch, kind: 'events' }))) return false;
-      await addEvents(tx, events);
+      await addEvents(tx, lifecycle);
       await queueEvents(tx, deliverable(events), now());
       return true;
     });
-    if (isNew) services.onEvents(events);
+    if (isNew) services.onEvents(lifecycle);
     return { accepted: true, duplicate: !isNew };
   });
 
@@ -190,6 +194,13 @@ export function edgeRoutes(app: FastifyInstance, context: ApiContext, services: 
 /** What happened to somebody, as receivers of events get it. */
 function deliverable(events: readonly (Omit<LifecycleEventRow, 'object'> & { object: Record<string, unknown> })[]) {
   return events.flatMap(({ accountId, object, ...event }) =>
-    accountId === null ? [] : [{ ...event, accountId, object: lifecycleObject(object), principal: null }],
+    accountId === null ? [] : [{ ...event, accountId, object: objectOf(event.type, object), principal: null }],
   );
+}
+
+const trafficTypes: ReadonlySet<string> = new Set(['http_request_complete.v0', 'tcp_connection_closed.v0']);
+const json = z.record(z.string(), z.json());
+
+function objectOf(type: string, object: Record<string, unknown>): z.infer<typeof json> {
+  return trafficTypes.has(type) ? json.parse(object) : lifecycleObject(object);
 }

@@ -1,0 +1,103 @@
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type DevEnv, startDevEnv } from './dev-env.ts';
+import { callApi, openUpstream, visit } from './testing/visit.ts';
+
+interface Event {
+  readonly event_type: string;
+  readonly account_id: string;
+  readonly object: Record<string, unknown>;
+}
+
+let env: DevEnv;
+let upstream: Awaited<ReturnType<typeof openUpstream>>;
+let receiver: Server;
+const received: Event[] = [];
+const of = (type: string): Event[] => received.filter((event) => event.event_type === type);
+
+beforeAll(async () => {
+  env = await startDevEnv({ settings: { PORTICO_OUTGOING_ALLOW: '127.0.0.1' } });
+  upstream = await openUpstream('hello');
+  receiver = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    received.push(JSON.parse(body));
+    response.end();
+  });
+  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+});
+afterAll(async () => {
+  await env.close();
+  await upstream.close();
+  receiver.closeAllConnections();
+  receiver.close();
+});
+
+describe('events of traffic', () => {
+  it('reach who subscribes, once each, without what is secret; nobody else is told anything', async () => {
+    await env.agent().forward({ proto: 'http', subdomain: 'told', upstream: upstream.address });
+    const host = 'told.portico.localhost';
+    await visit(env, host);
+    const { port } = receiver.address() as AddressInfo;
+    const destination = await callApi(env, 'POST', '/event_destinations', {
+      target: { webhook: { url: `http://127.0.0.1:${port}/` } },
+    });
+    await callApi(env, 'POST', '/event_subscriptions', {
+      sources: [
+        { type: 'http_request_complete.v0' },
+        { type: 'tcp_connection_closed.v0' },
+        { type: 'endpoint_start.v0' },
+      ],
+      destination_ids: [destination.id],
+    });
+    // Edges hear of it a moment later.
+    await vi.waitFor(async () => {
+      await visit(env, host, { path: '/warm' });
+      expect(of('http_request_complete.v0').length).toBeGreaterThan(0);
+    }, 10_000);
+    await vi.waitFor(() => expect(of('http_request_complete.v0').length).toBeGreaterThan(0));
+    received.length = 0;
+    const headers = { authorization: 'Bearer secret-of-visitor', cookie: 'a=secret', 'user-agent': 'tester/1' };
+    for (let index = 0; index < 5; index += 1) await visit(env, host, { path: `/n${index}?q=1`, headers });
+    const paths = () => of('http_request_complete.v0').map(({ object }) => Object(object.http).request.url.path);
+    await vi.waitFor(() => {
+      expect(paths().filter((path: string) => path.startsWith('/n'))).toEqual(['/n0', '/n1', '/n2', '/n3', '/n4']);
+    }, 5_000);
+    const last = of('http_request_complete.v0').at(-1);
+    expect(last).toMatchObject({
+      account_id: env.accountId,
+      object: {
+        error_code: null,
+        conn: { client_ip: '127.0.0.1', server_name: host },
+        http: {
+          request: {
+            method: 'GET',
+            url: { scheme: 'https', host, path: '/n4', query: 'q=1' },
+            user_agent: 'tester/1',
+            body_length: 0,
+          },
+          response: { status_code: 200, body_length: 5 },
+        },
+        tls: { version: 'TLSv1.3' },
+      },
+    });
+    expect(JSON.stringify(received)).not.toContain('secret');
+  });
+
+  it('tell of connections when they are over, with their bytes both ways', async () => {
+    const tcp = await env.agent().forward({ proto: 'tcp', upstream: upstream.address });
+    await vi.waitFor(() => expect(of('endpoint_start.v0').length).toBeGreaterThan(0), 5_000);
+    const socket = connect({ port: Number(new URL(tcp.url).port), host: '127.0.0.1' });
+    socket.end('GET / HTTP/1.0\r\n\r\n');
+    let bytes = 0;
+    socket.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+    });
+    await new Promise((resolve) => socket.once('close', resolve));
+    await vi.waitFor(() => expect(of('tcp_connection_closed.v0')).toHaveLength(1), 5_000);
+    expect(of('tcp_connection_closed.v0')[0]?.object).toMatchObject({
+      conn: { client_ip: '127.0.0.1', bytes_in: 18, bytes_out: bytes },
+    });
+  });
+});
