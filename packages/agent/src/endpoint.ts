@@ -70,6 +70,7 @@ export class AgentEndpoint {
   #wasOnline = false;
   #cancelRetry: (() => void) | null = null;
   #binding: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | null = null;
 
   constructor(hooks: Hooks) {
     this.#hooks = hooks;
@@ -183,7 +184,12 @@ export class AgentEndpoint {
   }
 
   /** Gives the URL back. Resolves when the server has answered, or cannot be asked. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     const state = this.#state;
     if (state.kind === 'over') return;
     this.end({ kind: 'closed', error: null });

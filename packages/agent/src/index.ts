@@ -35,9 +35,6 @@ export type { Exchange } from './http-tap.ts';
 export type { ConnectionHandler, VisitorConnection } from './listener.ts';
 export { parseProxyUrl } from './proxy-dial.ts';
 export type { ReplayRequest } from './replay.ts';
-export { readSentChain } from './sent-chain.ts';
-export type { TlsKeyPair } from './terminate-tls.ts';
-export { parseUpstreamAddress, type UpstreamAddress, type UpstreamProto } from './upstream-address.ts';
 export {
   type ForwardCall,
   forward,
@@ -47,3 +44,6 @@ export {
   type Tunnel,
   TunnelServer,
 } from './sdk.ts';
+export { readSentChain } from './sent-chain.ts';
+export type { TlsKeyPair } from './terminate-tls.ts';
+export { parseUpstreamAddress, type UpstreamAddress, type UpstreamProto } from './upstream-address.ts';

@@ -213,7 +213,8 @@ async function hold(
       if (over !== endpoint) return;
       agent.off('offline', onOffline);
       resolve(end);
-      void closeAgent();
+      // Whoever closes it gives the URL back first.
+      if (end.kind !== 'closed') void closeAgent();
     };
     agent.on('offline', onOffline);
   });

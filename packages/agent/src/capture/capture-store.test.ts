@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '../clock.ts';
+import { HttpTap } from '../http-tap.ts';
+import { CaptureStore } from './capture-store.ts';
+import { responseBytes } from './captured-message.ts';
+import { FrameReader, type StreamMessage } from './message-reader.ts';
+
+function tapInto(captures: CaptureStore, options: { skipProxyHeader?: boolean } = {}): HttpTap {
+  return new HttpTap({
+    endpoint: 'web',
+    clientIp: '192.0.2.1:5',
+    clock: systemClock,
+    captures,
+    onExchange: () => {},
+    ...options,
+  });
+}
+
+function exchange(tap: HttpTap, path: string, body: Buffer): void {
+  tap.request(Buffer.from(`GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`));
+  tap.response(Buffer.from(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n`));
+  tap.response(body);
+}
+
+describe('kept exchanges', () => {
+  it('never take more than they may: the oldest make room', () => {
+    const captures = new CaptureStore({ maxBytes: 200_000, bodyBytesMax: 20_000 });
+    const removed: string[] = [];
+    captures.on('removed', (id) => removed.push(id));
+    const tap = tapInto(captures);
+    for (let i = 0; i < 100; i += 1) {
+      exchange(tap, `/${i}`, Buffer.alloc(20_000, i));
+      expect(captures.bytes).toBeLessThanOrEqual(200_000);
+    }
+    expect(captures.total).toBe(100);
+    expect(captures.size).toBeLessThan(10);
+    expect(removed.length + captures.size).toBe(100);
+    expect(captures.list({ limit: 1 })[0]?.target).toBe('/99');
+    captures.clear();
+    expect({ bytes: captures.bytes, size: captures.size }).toEqual({ bytes: 0, size: 0 });
+  });
+
+  it('keep the begin of a long body and say how long it was', () => {
+    const captures = new CaptureStore({ bodyBytesMax: 1000 });
+    exchange(tapInto(captures), '/big', Buffer.alloc(50_000, 'x'));
+    const response = captures.list()[0]?.response;
+    expect(response).toMatchObject({ bodyBytes: 50_000, isTruncated: true });
+    expect(response?.body).toHaveLength(1000);
+  });
+
+  it('stay within bounds while one exchange goes on for ever', () => {
+    const captures = new CaptureStore({ maxBytes: 100_000, bodyBytesMax: 100_000 });
+    const tap = tapInto(captures);
+    tap.request(Buffer.from('GET /ws HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'));
+    tap.response(Buffer.from('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'));
+    const frame = Buffer.concat([Buffer.from([0x82, 126, 0x10, 0x00]), Buffer.alloc(4096)]);
+    for (let i = 0; i < 1000; i += 1) tap.response(frame);
+    expect(captures.bytes).toBeLessThanOrEqual(100_000);
+  });
+
+  it('hold a chunked answer in one chunk with its trailers', () => {
+    const captures = new CaptureStore();
+    const tap = tapInto(captures);
+    tap.request(Buffer.from('GET / HTTP/1.1\r\nhost: a\r\n\r\n'));
+    tap.response(
+      Buffer.from('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nx-sum: 5\r\n\r\n'),
+    );
+    const response = captures.list()[0]?.response;
+    expect(response?.body.toString()).toBe('abcde');
+    expect(response === null || response === undefined ? '' : responseBytes(response).toString()).toBe(
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\nx-sum: 5\r\n\r\n',
+    );
+  });
+
+  it.each([
+    ['1', Buffer.from('PROXY TCP4 192.0.2.1 192.0.2.2 5 6\r\n')],
+    ['2', Buffer.concat([Buffer.from('0d0a0d0a000d0a515549540a2111000c', 'hex'), Buffer.alloc(12)])],
+  ])('are found behind a PROXY header of version %s, cut anywhere', (_version, header) => {
+    const whole = Buffer.concat([header, Buffer.from('GET /behind HTTP/1.1\r\nhost: a\r\n\r\n')]);
+    for (let cut = 1; cut < whole.length; cut += 3) {
+      const captures = new CaptureStore();
+      const tap = tapInto(captures, { skipProxyHeader: true });
+      tap.request(whole.subarray(0, cut));
+      tap.request(whole.subarray(cut));
+      expect(captures.list()[0]?.target).toBe('/behind');
+    }
+  });
+});
+
+describe('WebSocket frames', () => {
+  it('are read however they are cut, masked or long, and garbage ends the reading', () => {
+    const long = Buffer.alloc(70_000, 'y');
+    const bytes = Buffer.concat([
+      Buffer.from([0x81, 0x85, 1, 2, 3, 4]),
+      Buffer.from('hello').map((byte, i) => byte ^ ([1, 2, 3, 4][i % 4] ?? 0)),
+      Buffer.from([0x89, 0x00]),
+      Buffer.from([0x82, 127, 0, 0, 0, 0, 0, 1, 0x11, 0x70]),
+      long,
+      Buffer.from([0x83, 0x00, 0x81, 0x00]),
+    ]);
+    for (const step of [1, 7, 1000, bytes.length]) {
+      const seen: Omit<StreamMessage, 'from' | 'at'>[] = [];
+      const reader = new FrameReader((message) => seen.push(message));
+      for (let at = 0; at < bytes.length; at += step) reader.push(bytes.subarray(at, at + step));
+      expect(seen.map(({ kind, bytes: size }) => [kind, size])).toEqual([
+        ['text', 5],
+        ['ping', 0],
+        ['binary', 70_000],
+      ]);
+      expect(seen[0]?.payload.toString()).toBe('hello');
+      expect(seen[2]?.payload).toHaveLength(4096);
+    }
+  });
+});
