@@ -1,3 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join as joinPath } from 'node:path';
+import Provider from 'oidc-provider';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStage, type Stage, signIn, type WatchedPage } from '../support/dashboard-stage.ts';
@@ -9,15 +14,54 @@ let url: string;
 let owner: WatchedPage;
 const password = 'tower of nine herons';
 
+let login: Server;
+let folder: string;
+
 beforeAll(async () => {
-  stage = await openStage({ apiLimits: { signIn: { accountTries: 50, addressTries: 1_000, windowMs: 60_000 } } });
+  login = createServer();
+  await new Promise<void>((resolve) => login.listen(0, '127.0.0.1', resolve));
+  const address = login.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const issuer = `http://127.0.0.1:${address.port}`;
+  folder = mkdtempSync(joinPath(tmpdir(), 'portico-providers-'));
+  const file = joinPath(folder, 'providers.json');
+  const provider = { id: 'harbor', name: 'Harbor', issuer, client_id: 'portico', client_secret: 'secret' };
+  writeFileSync(file, JSON.stringify({ providers: [{ ...provider, sign_up: 'open' }] }));
+  stage = await openStage({
+    settings: { PORTICO_OIDC_FILE: file, PORTICO_OUTGOING_ALLOW: '127.0.0.1/32' },
+    apiLimits: { signIn: { accountTries: 50, addressTries: 1_000, windowMs: 60_000 } },
+  });
   url = `http://localhost:${stage.dashboard.port}`;
+  login.on('request', identityProvider(issuer, `${url}/sign-in/callback/harbor`).callback());
   owner = await stage.page();
   await signIn(owner.page, url, stage.env.account);
 });
 afterAll(async () => {
   await stage?.close();
+  login?.closeAllConnections();
+  login?.close();
+  rmSync(folder, { recursive: true, force: true });
 });
+
+/** A real provider; whoever types an address into its login page is that person, and it calls the address verified. */
+function identityProvider(issuer: string, redirect: string): Provider {
+  return new Provider(issuer, {
+    clients: [
+      {
+        client_id: 'portico',
+        client_secret: 'secret',
+        redirect_uris: [redirect],
+        token_endpoint_auth_method: 'client_secret_post',
+      },
+    ],
+    cookies: { keys: ['for tests'] },
+    claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
+    findAccount: (_context, id) => ({
+      accountId: id,
+      claims: () => ({ sub: id, email: id, email_verified: true, name: 'Mira Okafor' }),
+    }),
+  });
+}
 
 /** Goes to a page of the sidebar, or of the menu of the person. */
 async function open(page: Page, name: 'Team' | 'Settings'): Promise<void> {
@@ -172,6 +216,29 @@ describe('a passkey', () => {
   });
 });
 
+describe('an identity provider', () => {
+  it('signs in who it says they are, and leads back to the page that was wanted', async () => {
+    const { page, faults } = await stage.page();
+    await page.goto(`${url}/settings`);
+    await page.click('button:has-text("Sign in with Harbor")');
+    await page.fill('input[name=login]', 'mira@harbor.example');
+    await page.fill('input[name=password]', 'any');
+    await page.click('button[type=submit]');
+    await page.click('button[type=submit]');
+    await page.waitForURL(`${url}/settings`);
+    await page.waitForSelector('text=mira@harbor.example');
+    await page.waitForSelector('li:has-text("through harbor"):has-text("this one")');
+    expect(await page.locator('#providers li').textContent()).toContain('Harbor');
+    // A way back that nobody went: nothing happens to who is signed in, or is not.
+    const stranger = await stage.page();
+    await stranger.page.goto(`${url}/sign-in/callback/harbor?code=x&state=y`);
+    await stranger.page.waitForSelector('#problem:has-text("begun in another browser")');
+    expect(faults).toEqual([]);
+    await stranger.page.context().close();
+    await page.context().close();
+  });
+});
+
 describe('a forgotten password', () => {
   it('is chosen anew through the mailbox of this machine', async () => {
     const email = 'forgets@harbor.example';
@@ -182,8 +249,10 @@ describe('a forgotten password', () => {
     await page.fill('#email', email);
     await page.click('button[type=submit]');
     await page.waitForSelector(`text=If somebody here has the address ${email}`);
-    await page.goto(`${url}/mailbox`);
-    await page.click('li:has-text("Choose a new password") a >> nth=0');
+    // The operator hands the link on.
+    await owner.page.goto(`${url}/mailbox`);
+    const link = owner.page.locator('li:has-text("Choose a new password") a').first();
+    await page.goto((await link.getAttribute('href')) ?? '');
     await page.fill('#password', 'short');
     await page.click('button[type=submit]');
     await page.waitForSelector('text=A password has at least 12 characters; this one has 5.');

@@ -33,6 +33,7 @@ import { KeyStore } from './keys/key-store.ts';
 import { AccountFeeds } from './live/account-feeds.ts';
 import { LiveState } from './live/live-state.ts';
 import { Traffic } from './live/traffic.ts';
+import type { Mailer } from './mail/mailer.ts';
 import { NameKeeper } from './names/name-keeper.ts';
 import { Plans } from './plans/plans.ts';
 import { NodeCallers } from './plugins/node-caller.ts';
@@ -55,6 +56,7 @@ export interface RunningApi {
   readonly publicRoutes: readonly string[];
   /** What the internal listener answers to browsers, and whom. */
   readonly dashboardRoutes: readonly DeclaredRoute[];
+  readonly mailer: Mailer;
   /** Ends open streams, finishes what is being written, and frees both ports. */
   close(): Promise<void>;
 }
@@ -239,6 +241,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
       internalPort,
       publicRoutes,
       dashboardRoutes,
+      mailer: identity.mailer,
       close,
     };
   } catch (error) {

@@ -186,7 +186,7 @@ export function readConfig(env: Environment, checkout: string, version: string):
     eventFilesDir: resolve(checkout, readText(env, 'PORTICO_EVENT_FILES_DIR', join(dataDir, 'events'))),
     signUp: readSignUp(env, mail),
     mail,
-    oidc: readProviders(env, (path) => resolve(checkout, path)),
+    oidc: readProviders(env, 'PORTICO_OIDC_FILE', (path) => resolve(checkout, path)),
     dashboardOrigin:
       dashboardHost === null
         ? `http://localhost:${readPort(env, 'PORTICO_DASHBOARD_PORT', 4020)}`

@@ -50,7 +50,7 @@ import { z } from 'zod';
  * | `POST /team/invitations/:id/send` | session, csrf, account | | `InvitationMade` |
  * | `DELETE /team/invitations/:id` | session, csrf, account | | 204 |
  * | `GET /audit-export?format=csv` | session, account (also `?account=`) | | text/csv or application/jsonl |
- * | `GET /mailbox` | a browser on this machine | | `Mailbox`; 404 where mail is really sent |
+ * | `GET /mailbox` | session of an operator, on this machine | | `Mailbox`; 404 for others, and where mail is really sent |
  */
 
 export const roles = ['administrator', 'manager', 'developer', 'viewer'] as const;

@@ -32,9 +32,12 @@ export type IdentityProvider = z.infer<typeof provider>;
 
 const file = z.strictObject({ providers: z.array(provider).max(20) });
 
-/** The identity providers that the operator trusts, from the JSON file that `PORTICO_OIDC_FILE` names. */
-export function readProviders(env: Environment, resolvePath: (path: string) => string): readonly IdentityProvider[] {
-  const variable = 'PORTICO_OIDC_FILE';
+/** The identity providers that the operator trusts, from the JSON file that a variable names. */
+export function readProviders(
+  env: Environment,
+  variable: string,
+  resolvePath: (path: string) => string,
+): readonly IdentityProvider[] {
   const path = readOptional(env, variable);
   if (path === null) return [];
   let value: unknown;

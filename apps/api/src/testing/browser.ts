@@ -6,7 +6,6 @@ const signedIn = z.object({
   user: z.object({ id: z.string() }),
   accounts: z.array(z.object({ id: z.string() })),
 });
-const mails = z.object({ mails: z.array(z.object({ to: z.string(), subject: z.string(), text: z.string() })) });
 
 /** A browser at the dashboard: keeps its cookies, and sends the token of its session with each change. */
 export class TestBrowser {
@@ -70,9 +69,12 @@ export class TestBrowser {
 }
 
 /** What was mailed to an address, newest first. */
-export async function mailsTo(api: TestApi, address: string): Promise<{ subject: string; text: string }[]> {
-  const answer = await api.browse('GET', '/dashboard/v1/mailbox', { headers: { 'x-forwarded-for': '127.0.0.1' } });
-  return mails.parse(answer.body).mails.filter(({ to }) => to === address);
+export async function mailsTo(
+  api: TestApi,
+  address: string,
+): Promise<{ readonly subject: string; readonly text: string }[]> {
+  const { mailer } = api.api;
+  return mailer.kept.filter(({ to }) => to === address);
 }
 
 /** What stands in the link of a mail. */

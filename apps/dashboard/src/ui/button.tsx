@@ -7,6 +7,8 @@ const tones = {
   /** Only inside the dialog that confirms. */
   danger: 'bg-danger text-on-danger hover:opacity-90 disabled:opacity-60',
   quiet: 'text-ink-2 hover:bg-hover hover:text-ink',
+  /** Opens the dialog that confirms. */
+  'quiet-danger': 'text-cinnabar hover:bg-cinnabar-soft',
 } as const;
 
 export interface ButtonProps extends ComponentProps<'button'> {

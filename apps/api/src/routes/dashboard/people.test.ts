@@ -170,11 +170,21 @@ describe('links in mails', () => {
 });
 
 describe('the mailbox for development', () => {
-  it('is there for browsers on this machine, and for nobody else', async () => {
-    const look = (headers: Record<string, string>) => test.browse('GET', '/dashboard/v1/mailbox', { headers });
-    expect((await look({ 'x-forwarded-for': '127.0.0.1' })).status).toBe(200);
-    expect((await look({ 'x-forwarded-for': '198.51.100.7' })).status).toBe(404);
-    expect((await look({ 'x-forwarded-for': '127.0.0.1', 'x-forwarded-host': 'dash.example' })).status).toBe(404);
+  it('is there for the operator at this machine, and for nobody else', async () => {
+    const here = { 'x-forwarded-for': '127.0.0.1' };
+    const operator = new TestBrowser(test, here);
+    expect((await operator.get('/mailbox')).status).toBe(401);
+    await operator.signIn();
+    expect((await operator.get('/mailbox')).status).toBe(200);
+    const elsewhere: Record<string, string>[] = [
+      { 'x-forwarded-for': '198.51.100.7' },
+      { 'x-forwarded-host': 'dash.example' },
+    ];
+    for (const fields of elsewhere) {
+      expect((await operator.send('GET', '/mailbox', undefined, fields)).status).toBe(404);
+    }
+    const other = await signedUp('not-the-operator@harbor.example');
+    expect((await other.send('GET', '/mailbox', undefined, here)).status).toBe(404);
   });
 });
 

@@ -12,11 +12,22 @@ export default async function ResetPage() {
     <EntryFrame
       title="Forgot your password?"
       foot={
-        <p>
-          <a href="/sign-in" className={quietLink}>
-            Back to sign-in
-          </a>
-        </p>
+        <>
+          <p>
+            <a href="/sign-in" className={quietLink}>
+              Back to sign-in
+            </a>
+          </p>
+          {options.kind === 'ok' && options.value.mail === 'mailbox' && (
+            <p>
+              Mail does not leave this machine yet: its operator finds the link in the{' '}
+              <a href="/mailbox" className={quietLink}>
+                mailbox
+              </a>
+              .
+            </p>
+          )}
+        </>
       }
     >
       {cannotMail ? (

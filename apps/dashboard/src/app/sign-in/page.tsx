@@ -47,15 +47,6 @@ export default async function SignInPage({ searchParams }: { searchParams: Query
             </p>
           )}
           <p>First time here? The terminal in which Portico started shows the first e-mail and password.</p>
-          {ways?.mail === 'mailbox' && (
-            <p>
-              Mail is not sent from here; it is kept in the{' '}
-              <a href="/mailbox" className={quietLink}>
-                mailbox
-              </a>
-              .
-            </p>
-          )}
         </>
       }
     >

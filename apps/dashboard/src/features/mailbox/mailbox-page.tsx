@@ -4,7 +4,7 @@ import { Mark, Wordmark } from '../../ui/mark.tsx';
 import { Notice } from '../../ui/notice.tsx';
 import { UntrustedText } from '../../ui/untrusted-text.tsx';
 
-/** What would have been mailed, for who develops on this machine. Links in it work. */
+/** What would have been mailed, for the operator. Links in it work. */
 export function MailboxPage({ mails }: Mailbox) {
   return (
     <div className="flex min-h-dvh flex-col bg-surface">
@@ -20,8 +20,8 @@ export function MailboxPage({ mails }: Mailbox) {
       </header>
       <main className="mx-auto w-full max-w-[760px] px-6 py-6 max-sm:px-4">
         <p className="mb-6 text-ink-2">
-          No mail server is set, so mail stays here: the newest hundred, in memory, for browsers on this machine only.
-          To send it, set <code className="font-mono text-url">PORTICO_SMTP_URL</code>.
+          No mail server is set, so mail stays here: the newest hundred, in memory, for you as the operator, on this
+          machine only. To send it, set <code className="font-mono text-url">PORTICO_SMTP_URL</code>.
         </p>
         {mails.length === 0 && (
           <Notice title="No mail yet" lit={0}>

@@ -67,7 +67,7 @@ export function AccountSection() {
                     : 'A second factor is everybody’s choice.',
                 )
               }
-              className="mt-[3px] size-[15px] accent-lapis max-sm:size-5"
+              className="mt-[3px] size-[15px] shrink-0 accent-lapis max-sm:size-5"
             />
             <span>
               <span className="font-button">Members need a second factor</span>

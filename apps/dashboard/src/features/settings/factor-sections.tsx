@@ -78,7 +78,7 @@ export function TotpSection({ facts, csrfToken, run, reload }: PersonSectionProp
             <Button tone="secondary" onClick={renew}>
               Make new recovery codes
             </Button>
-            <Button tone="quiet" className="text-cinnabar" onClick={() => setStep({ kind: 'off' })}>
+            <Button tone="quiet-danger" onClick={() => setStep({ kind: 'off' })}>
               Turn off…
             </Button>
           </>

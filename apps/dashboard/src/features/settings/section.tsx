@@ -14,11 +14,11 @@ export function Section({
 }) {
   return (
     <section id={id} aria-labelledby={`${id}-title`} className="scroll-mt-6 border-b border-line py-6 last:border-b-0">
-      <h2 id={`${id}-title`} className="text-prose font-section">
+      <h2 id={`${id}-title`} className="mb-1 text-prose font-section">
         {title}
       </h2>
-      {about && <p className="mt-1 mb-4 text-ink-2">{about}</p>}
-      <div className="flex flex-col gap-4">{children}</div>
+      {about && <p className="text-ink-2">{about}</p>}
+      <div className="mt-4 flex flex-col gap-4">{children}</div>
     </section>
   );
 }

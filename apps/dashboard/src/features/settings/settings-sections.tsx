@@ -35,7 +35,7 @@ export function SettingsSections({ csrfToken, account }: SettingsSectionsProps) 
   ];
   return (
     <div className="flex gap-12 px-6 max-sm:px-4">
-      <nav aria-label="Settings" className="sticky top-6 w-[168px] shrink-0 self-start py-6 max-md:hidden">
+      <nav aria-label="Settings" className="sticky top-0 w-[168px] shrink-0 self-start py-[19px] max-md:hidden">
         <ul className="flex flex-col gap-0.5">
           {parts.map(([id = '', label = '']) => (
             <li key={id}>

@@ -93,7 +93,7 @@ export function PersonDialog({ person, roles, onClose, onChanged }: PersonDialog
                 type="checkbox"
                 checked={mayInvite}
                 onChange={(event) => setMayInvite(event.target.checked)}
-                className="mt-[3px] size-[15px] accent-lapis max-sm:size-5"
+                className="mt-[3px] size-[15px] shrink-0 accent-lapis max-sm:size-5"
               />
               <span>
                 <span className="block font-button">May invite people</span>
@@ -123,7 +123,7 @@ export function PersonDialog({ person, roles, onClose, onChanged }: PersonDialog
             </Button>
           )}
           {(mayChange || isMe) && (
-            <Button tone="quiet" className="text-cinnabar" onClick={() => setRemoving(true)}>
+            <Button tone="quiet-danger" onClick={() => setRemoving(true)}>
               {isMe ? 'Leave…' : 'Remove…'}
             </Button>
           )}

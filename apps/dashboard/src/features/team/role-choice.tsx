@@ -21,7 +21,7 @@ export function RoleChoice({
             value={role}
             checked={value === role}
             onChange={() => onChange(role)}
-            className="mt-[3px] size-[15px] accent-lapis max-sm:size-5"
+            className="mt-[3px] size-[15px] shrink-0 accent-lapis max-sm:size-5"
           />
           <span>
             <span className="block font-button">{roleName(role)}</span>

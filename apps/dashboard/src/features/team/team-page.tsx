@@ -16,10 +16,8 @@ import { InviteDialog, InvitedDialog, type InvitedLink } from './invite-dialog.t
 import { PersonDialog } from './person-dialog.tsx';
 import { type Invitation, type Person, readInvited, readTeam } from './team.ts';
 
-const personColumns =
-  'grid-cols-[minmax(0,1fr)_110px] @min-[640px]:grid-cols-[minmax(0,1fr)_130px_110px_110px] min-h-[52px]';
-const invitationColumns =
-  'grid-cols-[minmax(0,1fr)_auto] @min-[640px]:grid-cols-[minmax(0,1fr)_130px_110px_180px] min-h-[52px]';
+const personColumns = 'grid-cols-[minmax(0,1fr)_110px] @min-[640px]:grid-cols-[minmax(0,1fr)_130px_110px_110px]';
+const invitationColumns = 'grid-cols-[minmax(0,1fr)_auto] @min-[640px]:grid-cols-[minmax(0,1fr)_130px_110px_180px]';
 
 /** Who works in this account, then who is asked to. */
 export function TeamPage() {
@@ -59,16 +57,16 @@ export function TeamPage() {
           </Button>
         )}
       </PageHead>
-      <main id="content" tabIndex={-1} className="flex min-h-0 flex-1 flex-col gap-8 overflow-y-auto py-6">
+      <main id="content" tabIndex={-1} className="flex min-h-0 flex-1 flex-col gap-8 overflow-y-auto pb-8">
         {(problem ?? (answer && answer.kind !== 'ok')) && (
-          <p role="alert" className="px-6 text-cinnabar max-sm:px-4">
+          <p role="alert" className="px-6 pt-4 text-cinnabar max-sm:px-4">
             {problem ?? (answer && answer.kind !== 'ok' ? whyNot(answer) : null)}
           </p>
         )}
         {team && (
           <TableSection label="People">
             <TableHead>
-              <Row columns={personColumns} className="min-h-0">
+              <Row columns={personColumns}>
                 <Th>Person</Th>
                 <Th>Role</Th>
                 <Th className="@max-[640px]:hidden">Second factor</Th>
@@ -126,7 +124,7 @@ export function TeamPage() {
 
 function PersonRow({ person, isMe, onOpen }: { person: Person; isMe: boolean; onOpen: () => void }) {
   return (
-    <Row columns={personColumns} className="relative hover:bg-hover" data-person={person.email}>
+    <Row columns={personColumns} className="relative min-h-[52px] hover:bg-hover" data-person={person.email}>
       <NameCell className="py-1.5">
         <button type="button" onClick={onOpen} className="block max-w-full text-left after:absolute after:inset-0">
           <span className="flex items-center gap-2">
@@ -168,7 +166,7 @@ interface InvitationRowProps {
 function InvitationRow({ invitation, mayChange, onSend, onRevoke }: InvitationRowProps) {
   const { email, role, invitedBy, expiresAt, isExpired } = invitation;
   return (
-    <Row columns={invitationColumns} data-invitation={email}>
+    <Row columns={invitationColumns} className="min-h-[52px]" data-invitation={email}>
       <NameCell className="py-1.5">
         <span className="block truncate font-button">
           <UntrustedText text={email} />
