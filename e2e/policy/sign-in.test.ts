@@ -44,8 +44,9 @@ describe('sign-in by policy', () => {
       settings: { PORTICO_OUTGOING_ALLOW: '127.0.0.1', PORTICO_OAUTH_PROVIDERS_FILE: file },
     });
     agent = env.agent({ backoff: { firstMs: 50, capMs: 500 } });
-    const hosts = ['oidc', 'oauth', 'idle', 'checked', 'deny', 'part'];
-    await provider.allowRedirects(hosts.map((name) => `${addressOf(name)}/ngrok/oauth2/callback`));
+    // Policies without a client of their own use the server's, which has one address for all of them.
+    const own = ['oidc', 'idle', 'deny', 'part'].map((name) => `${addressOf(name)}/ngrok/oauth2/callback`);
+    await provider.allowRedirects([...own, `${sharedCallback()}`]);
     const upstream = await httpUpstream((request, response) => {
       const { cookie = '', 'x-user': user = '' } = request.headers;
       received.push({ url: request.url ?? '', cookie, user: String(user) });
@@ -75,6 +76,8 @@ describe('sign-in by policy', () => {
   function addressOf(name: string): string {
     return `https://with-${name}.portico.localhost:${env.https.port}`;
   }
+
+  const sharedCallback = (): string => `https://oauth.portico.localhost:${env.https.port}/oauth2/callback`;
 
   const open = new Set<string>();
 
@@ -273,6 +276,30 @@ describe('sign-in by policy', () => {
     expect(received).toEqual([]);
   });
 
+  it("gives a code that came to the server's own address to the endpoint that asked for it, and to no other", async () => {
+    const [url, other] = [await serve('oauth', 'oauth'), await serve('second', 'oauth')];
+    const begun = await visit(env, `${url}/`);
+    const state = new URL(begun.headers.location ?? '').searchParams.get('state') ?? '';
+    const cookie = (begun.headers['set-cookie'] ?? []).map((value) => value.split(';')[0]).join('; ');
+    const come = async (target: string): Promise<string> => {
+      const answer = await visit(env, target, { headers: { cookie } });
+      return answer.headers.location ?? `${answer.status} ${/ERR_NGROK_\d+/.exec(String(answer.body))?.[0]}`;
+    };
+    expect(await come(`${sharedCallback()}?code=x`)).toBe('400 ERR_NGROK_3300');
+    expect(await come(`${sharedCallback()}?code=x&state=${state.slice(0, -2)}`)).toBe('400 ERR_NGROK_3300');
+    const back = await come(
+      `${sharedCallback()}?code=the-code&state=${state}&iss=${encodeURIComponent(provider.issuer)}`,
+    );
+    expect(back).toMatch(new RegExp(`^${url}/ngrok/oauth2/callback\\?`));
+    expect(back).not.toContain('the-code');
+    expect(await come(back.replace(url, other))).toBe('400 ERR_NGROK_3300');
+    expect(await come(back.replace(/sealed=.{20}/, 'sealed=ey'))).toBe('400 ERR_NGROK_3300');
+    expect(await come(`${url}/ngrok/oauth2/callback?code=the-code&state=${state}`)).toBe('400 ERR_NGROK_3300');
+    // Everything is right but the code.
+    expect(await come(back)).toBe('400 ERR_NGROK_3122');
+    expect(received).toEqual([]);
+  });
+
   it('accepts no session of another host, nor one that was changed', async () => {
     const [url, other] = [await serve('oidc', 'openid-connect'), await serve('deny', 'openid-connect')];
     const page = await newPage();
@@ -323,7 +350,7 @@ describe('sign-in by policy', () => {
   });
 
   it('asks the provider again who the person is, once for many requests, and ends what it ends', async () => {
-    const url = await serve('checked', 'oauth', { userinfo_refresh_interval: '1s' });
+    const url = await serve('checked', 'oauth', { userinfo_refresh_interval: '2s' });
     const page = await newPage();
     await page.goto(url);
     await signInAtProvider(page, 'alice');

@@ -214,7 +214,7 @@ export async function startEdge(
     allow: config.outgoingAllow,
     keys,
     providers: config.oauthProviders,
-    sharedDomains: [baseDomain],
+    baseDomain,
     internal: {
       find: (accountId, proto, host, port) => internal.find(accountId, proto, host, port),
       pass: (exchange, endpoint, hops) => proxy.pass(exchange, endpoint, hops),
@@ -246,6 +246,7 @@ export async function startEdge(
     now,
     nowMs: () => performance.now(),
   });
+  const rootCertificate = rootCertificateAnswer(() => rootPem);
   const proxy: HttpProxy = new HttpProxy({
     routes: router,
     errors,
@@ -258,7 +259,8 @@ export async function startEdge(
     mayCoalesce: (serverName, hostname) =>
       certificates.covers(serverName, hostname) && sameOwner(router, serverName, hostname),
     refusal,
-    ownAnswers: rootCertificateAnswer(() => rootPem),
+    ownAnswers: (exchange) =>
+      rootCertificate(exchange) || network.sharedCallback.answer(exchange, (error) => errors.answer(exchange, error)),
     refusesRequest: (accountId, connection) => quotas.refusesRequest(accountId, connection),
     noted: (exchange, endpoint) => recorder.begin(exchange, endpoint),
     intercept: (exchange, goOn) => acme.intercept(exchange, goOn),

@@ -8,6 +8,7 @@ import { VerifyWebhookAction } from './outgoing/verify-webhook-action.ts';
 import { IdentityProviders } from './sign-in/identity-providers.ts';
 import type { ProviderSettings } from './sign-in/provider-settings.ts';
 import { SealedBox } from './sign-in/sealed-box.ts';
+import { SharedCallback } from './sign-in/shared-callback.ts';
 import { SignIn } from './sign-in/sign-in-action.ts';
 
 export interface NetworkActionsOptions {
@@ -15,7 +16,8 @@ export interface NetworkActionsOptions {
   readonly allow: readonly string[];
   readonly keys: KeyRing;
   readonly providers: ProviderSettings;
-  readonly sharedDomains: readonly string[];
+  /** Of tunnels of all accounts: no cookie may be shared under it, and the shared callback is at `oauth.` of it. */
+  readonly baseDomain: string;
   readonly internal: InternalTargets;
   readonly keySetLimits?: KeySetLimits;
 }
@@ -25,22 +27,27 @@ export function createNetworkActions({
   allow,
   keys,
   providers,
-  sharedDomains,
+  baseDomain,
   internal,
   keySetLimits,
 }: NetworkActionsOptions): {
   readonly actions: AsyncActions;
+  /** Takes exchanges for hosts without endpoint. */
+  readonly sharedCallback: SharedCallback;
   close(): void;
 } {
   const outgoing = new Outgoing({ allow });
   // Longer than the others may take, and plain where the owner of a policy writes so.
   const requests = new Outgoing({ allow, timeoutMs: 30_000, plainHttp: 'always' });
   const keySets = new KeySets({ outgoing, ...(keySetLimits === undefined ? {} : { limits: keySetLimits }) });
+  const box = new SealedBox({ keys });
+  const sharedCallback = new SharedCallback({ keys, box, baseDomain });
   const signIn = new SignIn({
     providers: new IdentityProviders({ outgoing, keySets }),
-    box: new SealedBox({ keys }),
+    box,
     settings: providers,
-    sharedDomains,
+    sharedCallback,
+    sharedDomains: [baseDomain],
   });
   return {
     actions: {
@@ -50,6 +57,7 @@ export function createNetworkActions({
       'verify-webhook': new VerifyWebhookAction({ outgoing }),
       'http-request': new HttpRequestAction({ outgoing: requests, internal }),
     },
+    sharedCallback,
     close: () => {
       outgoing.close();
       requests.close();

@@ -64,6 +64,13 @@ describe('what browsers keep for us', () => {
     expect(await new SealedBox({ keys: ring }).open(context, other, signal)).toBeNull();
   });
 
+  it('is the same whether it was sealed at once or not', async () => {
+    const box = boxWith(key('a', 1));
+    expect(await box.open(context, box.sealNow(context, { text: 'grüße' }), signal)).toEqual({ text: 'grüße' });
+    const other = box.sealNow({ ...context, host: 'other.example' }, {});
+    expect(await box.open(context, other, signal)).toBeNull();
+  });
+
   it('waits for the keys of an edge that has just started, no longer than the visitor', async () => {
     const ring = new KeyRing();
     const box = new SealedBox({ keys: ring });

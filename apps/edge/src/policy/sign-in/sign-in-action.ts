@@ -48,6 +48,7 @@ import {
   stateOf,
   wantsTouch,
 } from './session.ts';
+import type { SharedCallback } from './shared-callback.ts';
 
 const SIGN_IN_MINUTES = 15;
 const SIGN_INS_AT_ONCE = 5;
@@ -58,6 +59,8 @@ export interface SignInParts {
   readonly providers: IdentityProviders;
   readonly box: SealedBox;
   readonly settings: ProviderSettings;
+  /** Where people come back to when the application is the operator's. */
+  readonly sharedCallback: SharedCallback;
   /** Domains that other accounts have names under: no cookie may be shared there, above or below. */
   readonly sharedDomains: readonly string[];
 }
@@ -71,6 +74,8 @@ interface Visit {
   readonly result: ResultName;
   readonly place: ProviderPlace;
   readonly application: Application;
+  /** The application is the operator's. */
+  readonly isShared: boolean;
   readonly app: string;
   readonly rules: SessionRules;
   readonly jar: CookieJar;
@@ -136,6 +141,7 @@ export class SignIn {
       result,
       place,
       application,
+      isShared: config.clientId === null,
       app: applicationId(place, application),
       rules: { maxMs: config.maxSessionMs, idleMs: config.idleSessionMs },
       jar: this.#jarOf(config, request, url),
@@ -238,16 +244,20 @@ export class SignIn {
   /** Sends the browser to the provider. */
   async #begin(visit: Visit, returnPath: string, freshLogin: boolean): Promise<AsyncOutcome> {
     const { jar, request, config, tools, nowMs } = visit;
+    const { sharedCallback } = this.#parts;
     try {
       const provider = await this.#provider(visit);
-      const start = provider.newStart();
+      const made = provider.newStart();
+      const start = visit.isShared
+        ? { ...made, state: sharedCallback.state(made.state, visit.url, tools.endpoint.accountId) }
+        : made;
       const sealed = await this.#parts.box.seal(
         contextOf(visit, 'sign-in'),
         { v: 1, app: visit.app, ...start, returnPath, atMs: nowMs },
         tools.signal,
       );
       const location = await provider.authorizationUrl(start, {
-        redirectUri: redirectUri(visit.url),
+        redirectUri: visit.isShared ? sharedCallback.redirectUri(visit.url) : redirectUri(visit.url),
         scopes: config.scopes,
         parameters: config.authorizationParameters,
         freshLogin,
@@ -281,9 +291,19 @@ export class SignIn {
     if (nowMs - start.atMs > SIGN_IN_MINUTES * 60_000) {
       return this.#refused(visit, new PorticoError(3119, { provider, minutes: SIGN_IN_MINUTES }), [clear]);
     }
+    // A plain code never came by the shared address, and a sealed one nowhere else.
+    const said = visit.isShared
+      ? await this.#parts.sharedCallback.opened(
+          url.searchParams.get('sealed') ?? '',
+          url,
+          tools.endpoint.accountId,
+          tools.signal,
+        )
+      : url;
+    if (said === null) return this.#refused(visit, new PorticoError(3300, { provider }), [clear]);
     try {
       const connected = await this.#provider(visit);
-      const { tokens, identity } = await connected.finish(url, start, nowMs);
+      const { tokens, identity } = await connected.finish(said, start, nowMs);
       const session: Session = {
         v: 1,
         app: visit.app,
@@ -380,7 +400,9 @@ export class SignIn {
   #applicationOf(config: OAuthConfig | OpenIdConnectConfig, scope: PolicyScope): Application | null {
     const clientId = config.clientId?.text(scope) ?? '';
     if (clientId !== '') return { clientId, clientSecret: config.clientSecret?.text(scope) ?? '' };
-    return 'provider' in config ? (this.#parts.settings.applications[config.provider] ?? null) : null;
+    return 'provider' in config && config.clientId === null
+      ? (this.#parts.settings.applications[config.provider] ?? null)
+      : null;
   }
 
   /** @throws {PorticoError} 3313 for a cookie domain that is not this host's, or that other accounts share. */
