@@ -8,6 +8,7 @@ import {
   createCloudEndpoint,
   deleteCloudEndpoint,
   findCloudEndpoint,
+  lockHold,
   nextFeedRevision,
   type Queries,
   shortenHold,
@@ -61,9 +62,9 @@ export class CloudEndpoints {
     const { address, internal } = this.#addressOf(wanted.url, wanted.bindings);
     checkPolicy(wanted.trafficPolicy, address.proto, internal);
     const { trafficPolicy, poolingEnabled, description, metadata, createdBy } = wanted;
-    // First of all: from here on nobody else changes a cloud endpoint.
+    if (!internal) await this.#takeName(call, address);
     const revision = await nextFeedRevision(queries);
-    await this.#takeName(call, { address, internal, poolingEnabled, apart: null });
+    await this.#checkOthers(call, { address, internal, poolingEnabled, apart: null });
     return createCloudEndpoint(queries, accountId, revision, {
       id: newId('ep', at.getTime()),
       ...address,
@@ -80,7 +81,6 @@ export class CloudEndpoints {
   /** Null when it is not there. */
   async update(call: CloudCall, id: string, changes: ChangedCloudEndpoint): Promise<CloudEndpointRow | null> {
     const { queries, accountId, at } = call;
-    const revision = await nextFeedRevision(queries);
     const before = await findCloudEndpoint(queries, accountId, id);
     if (before === null) return null;
     const { url, bindings, trafficPolicy, poolingEnabled, description, metadata } = changes;
@@ -93,9 +93,14 @@ export class CloudEndpoints {
     }
     if (trafficPolicy !== undefined) checkPolicy(trafficPolicy, address.proto, internal);
     const moved = address.host !== before.host || address.port !== before.port;
+    if (moved && !internal) {
+      await this.#lockName(queries, before);
+      await this.#takeName(call, address);
+    }
+    const revision = await nextFeedRevision(queries);
     if (moved || (poolingEnabled !== undefined && poolingEnabled !== before.poolingEnabled)) {
       const pooling = poolingEnabled ?? before.poolingEnabled;
-      await this.#takeName(call, { address, internal, poolingEnabled: pooling, apart: id });
+      await this.#checkOthers(call, { address, internal, poolingEnabled: pooling, apart: id });
     }
     const fields: CloudEndpointChanges = {
       ...address,
@@ -113,9 +118,11 @@ export class CloudEndpoints {
   /** False when it is not there. */
   async remove(call: CloudCall, id: string): Promise<boolean> {
     const { queries, accountId, at } = call;
-    const revision = await nextFeedRevision(queries);
     const before = await findCloudEndpoint(queries, accountId, id);
-    if (before === null || !(await deleteCloudEndpoint(queries, accountId, { id, revision, at }))) return false;
+    if (before === null) return false;
+    await this.#lockName(queries, before);
+    const revision = await nextFeedRevision(queries);
+    if (!(await deleteCloudEndpoint(queries, accountId, { id, revision, at }))) return false;
     await this.#releaseName(call, before);
     return true;
   }
@@ -138,9 +145,9 @@ export class CloudEndpoints {
     return parsed;
   }
 
-  /** The URL must be the account's to have, and nobody may be there who does not share it. */
-  async #takeName(
-    { queries, accountId, at }: CloudCall,
+  /** Nobody may be at the URL who does not share it. Only once nobody else changes an endpoint. */
+  async #checkOthers(
+    { queries, accountId }: CloudCall,
     wanted: {
       readonly address: CloudAddress & { readonly proto: BindProto };
       readonly internal: boolean;
@@ -151,7 +158,6 @@ export class CloudEndpoints {
   ): Promise<void> {
     const { address, internal, poolingEnabled, apart } = wanted;
     const { host, port, proto } = address;
-    if (!internal) await this.#authorize(queries, accountId, at, address);
     const url = this.urlOf(address);
     const others = await cloudEndpointsAt(queries, address, internal ? accountId : null);
     const inTheWay = others.filter(({ id }) => id !== apart);
@@ -165,7 +171,8 @@ export class CloudEndpoints {
     if (inTheWay.length + agents.length > 0 && !poolingEnabled) throw new PorticoError(18017, { url });
   }
 
-  async #authorize(queries: Queries, accountId: string, at: Date, { host, port, proto }: CloudAddress): Promise<void> {
+  /** The name must be the account's to have, and is kept for it from now on. */
+  async #takeName({ queries, accountId, at }: CloudCall, { host, port, proto }: CloudAddress): Promise<void> {
     const { config, now } = this.#context;
     const context: NameContext = { config, now, queries, onlineAt: (name) => this.#live.onlineAt(name) };
     const asker = { accountId, acl: [] };
@@ -179,6 +186,12 @@ export class CloudEndpoints {
     if (name === null) return;
     const held = await takeHold(queries, { name, accountId, heldUntil: FOREVER }, at);
     if (!held) throw new PorticoError(320, { host: name });
+  }
+
+  /** Before the count of changes is locked: whoever makes an endpoint locks its name first, too. */
+  async #lockName(queries: Queries, row: CloudEndpointRow): Promise<void> {
+    const name = row.internal ? null : this.#heldName(row);
+    if (name !== null) await lockHold(queries, name);
   }
 
   /** From now on the name rests for the account as if an agent had left it. */

@@ -33,8 +33,9 @@ export interface CloudEndpointChanges extends Partial<CloudAddress> {
 }
 
 /**
- * The number of the next change. Locks the count until the transaction ends: whoever changes a cloud endpoint takes it
- * first, so that changes happen one after another and commit in the order of their numbers.
+ * The number of the next change. Locks the count until the transaction ends, so that changes commit in the order of
+ * their numbers and nobody else changes a cloud endpoint meanwhile. Take it after the locks of names, and as late as may
+ * be: all others wait.
  */
 export async function nextFeedRevision(tx: Queries): Promise<number> {
   const { revision } = await tx.edgeFeed.update({ where: { id: 1 }, data: { revision: { increment: 1 } } });

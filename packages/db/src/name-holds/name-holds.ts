@@ -89,6 +89,11 @@ export async function deleteExpiredHolds(db: Queries, now: Date): Promise<number
   return count;
 }
 
+/** Has whoever wants to change the hold of this name wait until the transaction ends. */
+export async function lockHold(tx: Queries, name: string): Promise<void> {
+  await tx.$queryRaw`SELECT name FROM name_hold WHERE name = ${name} FOR UPDATE`;
+}
+
 /** Ends a hold that had no end in sight; it rests until `heldUntil`, as after going offline. */
 export async function shortenHold(
   db: Queries,
