@@ -183,16 +183,30 @@ describe('the codec', () => {
     }
   });
 
-  it('holds what was taken: later frames do not change it', () => {
+  it('holds what was taken until it is done, and takes the memory again then', () => {
     const encoder = new FrameEncoder();
     write(encoder, data(3, '0102'));
-    const first = encoder.take();
-    const before = Buffer.concat(first).toString('hex');
+    const [first] = encoder.take();
+    const before = Buffer.from(first?.bytes ?? []).toString('hex');
     for (let n = 0; n < 100; n += 1) write(encoder, data(5, 'ff'.repeat(2_000)));
-    expect(Buffer.concat(first).toString('hex')).toBe(before);
+    expect(Buffer.from(first?.bytes ?? []).toString('hex')).toBe(before);
     expect(encoder.bytes).toBe(100 * 2_008);
-    expect(Buffer.concat(encoder.take()).length).toBe(100 * 2_008);
+    const rest = encoder.take();
+    expect(rest.reduce((sum, { bytes }) => sum + bytes.length, 0)).toBe(100 * 2_008);
     expect(encoder.bytes).toBe(0);
+
+    const memory = new Set([first, ...rest].map((piece) => piece?.bytes.buffer));
+    for (const piece of [first, ...rest]) piece?.done();
+    write(encoder, data(7, '03'));
+    const [again] = encoder.take();
+    expect(memory.has(again?.bytes.buffer)).toBe(true);
+  });
+
+  it('writes a whole turn in one piece', () => {
+    const encoder = new FrameEncoder();
+    for (const id of [3, 5]) write(encoder, data(id, '00'.repeat(65_536)));
+    encoder.windowIncrement(3, 1);
+    expect(encoder.take()).toHaveLength(1);
   });
 });
 
@@ -236,7 +250,7 @@ function write(encoder: FrameEncoder, frame: Frame): void {
 function encodeFast(frames: readonly Frame[]): Buffer {
   const encoder = new FrameEncoder();
   for (const frame of frames) write(encoder, frame);
-  return Buffer.concat(encoder.take());
+  return Buffer.concat(encoder.take().map(({ bytes }) => bytes));
 }
 
 function decodeFast(chunks: readonly Buffer[]): Frame[] {

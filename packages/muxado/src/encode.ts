@@ -1,22 +1,23 @@
 import { FrameFlag, FrameType, HEADER_BYTES } from './frame.ts';
+import { SLAB_BYTES, Slab } from './slab.ts';
 
-const SLAB_BYTES = 65_536;
-
-/** Payloads up to here are copied behind their header; larger ones go by reference, which keeps one copy less. */
-const COPY_BYTES = 16_384;
-
-const NO_SLAB = Buffer.alloc(0);
+/** Bytes to write in one go, which stay as they are until `done` is called. */
+export interface Piece {
+  readonly bytes: Uint8Array;
+  /** The transport has taken them, or never will. */
+  done(): void;
+}
 
 /**
- * Writes frames one behind the other into slabs, so that a whole turn of the event loop leaves in one write.
- * `take` gives what was written since the last `take`, as few pieces as possible; those pieces are never touched again.
+ * Writes frames one behind the other into a slab, so that a whole turn of the event loop leaves in one write, without
+ * another copy: TLS would join several pieces into a new buffer before it encrypts them.
  */
 export class FrameEncoder {
-  #pieces: Uint8Array[] = [];
-  #slab = NO_SLAB;
-  /** The part of the slab that is written and not yet in `#pieces`. */
+  /** Slabs that are full and not yet taken. */
+  #full: { readonly slab: Slab; readonly start: number }[] = [];
+  #slab: Slab | null = null;
+  /** The part of the slab that is written and not yet taken begins here. */
   #start = 0;
-  #end = 0;
   #bytes = 0;
 
   /** Written and not yet taken. */
@@ -29,23 +30,16 @@ export class FrameEncoder {
     this.#header(FrameType.data, streamId, length, flags);
   }
 
-  /** Bytes of a body. They must not change afterwards: large ones are not copied. */
+  /** Bytes of a body, which are copied. */
   payload(chunk: Uint8Array): void {
-    if (chunk.length <= COPY_BYTES) {
-      this.copy(chunk);
-      return;
+    this.#bytes += chunk.length;
+    // Only the first frame of a stream, which may be a whole window, is larger than a slab.
+    for (let at = 0; at < chunk.length; ) {
+      const length = Math.min(chunk.length - at, SLAB_BYTES);
+      const slab = this.#reserve(length);
+      slab.bytes.set(length === chunk.length ? chunk : chunk.subarray(at, at + length), slab.end - length);
+      at += length;
     }
-    this.#bytes += chunk.length;
-    this.#seal();
-    this.#pieces.push(chunk);
-  }
-
-  /** Bytes of a body, up to a slab, that may change after this call. */
-  copy(chunk: Uint8Array): void {
-    if (chunk.length === 0) return;
-    this.#bytes += chunk.length;
-    const at = this.#reserve(chunk.length);
-    this.#slab.set(chunk, at);
   }
 
   rst(streamId: number, code: number): void {
@@ -66,51 +60,78 @@ export class FrameEncoder {
     this.payload(debug);
   }
 
-  take(): Uint8Array[] {
-    this.#seal();
-    const pieces = this.#pieces;
-    this.#pieces = [];
+  /** What was written since the last call. Nearly always one piece. */
+  take(): Piece[] {
+    const pieces: Piece[] = this.#full.map(({ slab, start }) => this.#lend(slab, start, true));
+    this.#full = [];
+    const slab = this.#slab;
+    if (slab !== null && slab.end > this.#start) pieces.push(this.#lend(slab, this.#start, false));
+    this.#start = slab?.end ?? 0;
     this.#bytes = 0;
     return pieces;
   }
 
+  /** Nothing is written any more, and what was not taken is forgotten. */
+  close(): void {
+    for (const { slab } of this.#full) slab.letGo();
+    this.#full = [];
+    this.#slab?.letGo();
+    this.#slab = null;
+    this.#bytes = 0;
+  }
+
+  #lend(slab: Slab, start: number, isFull: boolean): Piece {
+    const bytes = slab.lend(start);
+    if (isFull) slab.letGo();
+    return { bytes, done: () => this.#taken(slab) };
+  }
+
+  #taken(slab: Slab): void {
+    if (!slab.taken() || slab !== this.#slab || slab.end > this.#start) return;
+    // Nothing waits and nothing is on its way: an idle session holds no slab.
+    slab.letGo();
+    this.#slab = null;
+    this.#start = 0;
+  }
+
   #header(type: number, streamId: number, length: number, flags: number): void {
-    const at = this.#reserve(HEADER_BYTES);
+    // A frame is not torn over two slabs if it need not be.
+    if (this.#slab !== null && SLAB_BYTES - this.#slab.end < HEADER_BYTES + length) this.#leaveSlab();
     this.#bytes += HEADER_BYTES;
-    const slab = this.#slab;
-    slab[at] = length >>> 16;
-    slab[at + 1] = length >>> 8;
-    slab[at + 2] = length;
-    slab[at + 3] = (type << 4) | flags;
-    slab[at + 4] = streamId >>> 24;
-    slab[at + 5] = streamId >>> 16;
-    slab[at + 6] = streamId >>> 8;
-    slab[at + 7] = streamId;
+    const slab = this.#reserve(HEADER_BYTES);
+    const { bytes } = slab;
+    const at = slab.end - HEADER_BYTES;
+    bytes[at] = length >>> 16;
+    bytes[at + 1] = length >>> 8;
+    bytes[at + 2] = length;
+    bytes[at + 3] = (type << 4) | flags;
+    bytes[at + 4] = streamId >>> 24;
+    bytes[at + 5] = streamId >>> 16;
+    bytes[at + 6] = streamId >>> 8;
+    bytes[at + 7] = streamId;
   }
 
   #uint32(value: number): void {
-    const at = this.#reserve(4);
     this.#bytes += 4;
-    this.#slab.writeUInt32BE(value, at);
+    const slab = this.#reserve(4);
+    slab.bytes.writeUInt32BE(value, slab.end - 4);
   }
 
-  /** Where to write `length` bytes. */
-  #reserve(length: number): number {
-    if (this.#slab.length - this.#end < length) {
-      this.#seal();
-      // Not from the shared pool: a slab lives until the kernel has taken it.
-      this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-      this.#start = 0;
-      this.#end = 0;
-    }
-    const at = this.#end;
-    this.#end += length;
-    return at;
+  /** Makes room for `length` bytes: the last ones of the slab that it returns. */
+  #reserve(length: number): Slab {
+    if (this.#slab !== null && SLAB_BYTES - this.#slab.end < length) this.#leaveSlab();
+    const slab = this.#slab ?? Slab.take();
+    this.#slab = slab;
+    slab.end += length;
+    return slab;
   }
 
-  #seal(): void {
-    if (this.#end === this.#start) return;
-    this.#pieces.push(this.#slab.subarray(this.#start, this.#end));
-    this.#start = this.#end;
+  #leaveSlab(): void {
+    const slab = this.#slab;
+    if (slab === null) return;
+    if (slab.end > this.#start) this.#full.push({ slab, start: this.#start });
+    else slab.letGo();
+    this.#slab = null;
+    this.#start = 0;
   }
 }

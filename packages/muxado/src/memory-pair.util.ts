@@ -32,9 +32,9 @@ export class MemoryEnd extends Duplex {
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     this.onWrite?.(chunk);
-    // A copy, as a kernel makes one: whoever changes the bytes afterwards is not noticed by the reader.
-    const bytes = Buffer.from(chunk);
     turns(this.#options.delayTurns?.() ?? 1, () => {
+      // Copied as late as a kernel may: whoever changes the bytes before the write is over is noticed by the reader.
+      const bytes = Buffer.from(chunk);
       const other = this.other;
       let hasRoom = true;
       if (other !== null && !other.destroyed) {

@@ -1,10 +1,13 @@
 import type { Duplex } from 'node:stream';
 import { FrameEncoder } from './encode.ts';
-import { FrameFlag, SEND_FRAME_BYTES, TYPE_BYTES } from './frame.ts';
+import { FrameFlag, HEADER_BYTES, SEND_FRAME_BYTES, TYPE_BYTES } from './frame.ts';
 import type { Stream } from './stream.ts';
 
-/** Framed bytes that may wait for one write. Above it streams queue, and the round decides whose turn it is. */
-const PENDING_BYTES = 131_072;
+/**
+ * Framed bytes that may wait for one write: two frames of the largest size among small ones. Above it streams queue,
+ * and the round decides whose turn it is.
+ */
+const PENDING_BYTES = 2 * (SEND_FRAME_BYTES + HEADER_BYTES) + 2_048;
 
 /**
  * The way out of a session. Frames gather in slabs and leave once in each turn of the event loop
@@ -66,20 +69,19 @@ export class Outbox {
   }
 
   /** Frames the chunk at once if nothing waits before it and the window is large enough. */
-  sendNow(stream: Stream, chunk: Uint8Array, mayChange: boolean): boolean {
+  sendNow(stream: Stream, chunk: Uint8Array): boolean {
     const length = chunk.length;
     if (
       this.#firstReady !== null ||
       length > stream.sendWindow ||
       length > SEND_FRAME_BYTES ||
-      this.#encoder.bytes >= PENDING_BYTES ||
+      this.#encoder.bytes + HEADER_BYTES + length > PENDING_BYTES ||
       this.#isClosed
     ) {
       return false;
     }
     this.#encoder.dataHeader(stream.id, length, FrameFlag.none);
-    if (mayChange) this.#encoder.copy(chunk);
-    else this.#encoder.payload(chunk);
+    this.#encoder.payload(chunk);
     stream.sendWindow -= length;
     this.#onSent(length);
     this.#schedule();
@@ -139,7 +141,7 @@ export class Outbox {
     this.#firstReady = null;
     this.#lastReady = null;
     this.#owing = [];
-    this.#encoder.take();
+    this.#encoder.close();
   }
 
   #schedule(): void {
@@ -176,7 +178,7 @@ export class Outbox {
   }
 
   #fill(roomy: Stream[]): void {
-    while (this.#encoder.bytes < PENDING_BYTES) {
+    while (this.#encoder.bytes + HEADER_BYTES + SEND_FRAME_BYTES <= PENDING_BYTES) {
       const stream = this.#firstReady;
       if (stream === null) return;
       this.#firstReady = stream.nextReady;
@@ -196,7 +198,7 @@ export class Outbox {
     const transport = this.#transport;
     let hasRoom = true;
     if (pieces.length > 1) transport.cork();
-    for (const piece of pieces) hasRoom = transport.write(piece);
+    for (const { bytes, done } of pieces) hasRoom = transport.write(bytes, done);
     if (pieces.length > 1) transport.uncork();
     this.#isFull = !hasRoom;
   }

@@ -560,7 +560,7 @@ export class MuxSession {
     return {
       session: this,
       nowMs: () => this.#clock.nowMs(),
-      sendNow: (stream, chunk, mayChange) => this.#outbox.sendNow(stream, chunk, mayChange),
+      sendNow: (stream, chunk) => this.#outbox.sendNow(stream, chunk),
       sendFin: (stream) => this.#outbox.fin(stream),
       ready: (stream) => this.#outbox.ready(stream),
       owesCredit: (stream) => this.#outbox.owesCredit(stream),

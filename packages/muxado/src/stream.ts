@@ -53,7 +53,7 @@ export interface StreamOwner {
   readonly session: MuxSession;
   nowMs(): number;
   /** True when the bytes went out at once; else they are for the stream to queue. */
-  sendNow(stream: Stream, chunk: Uint8Array, mayChange: boolean): boolean;
+  sendNow(stream: Stream, chunk: Uint8Array): boolean;
   /** Nothing is queued and `end` was called. */
   sendFin(stream: Stream): void;
   /** The stream has queued bytes and window for some of them. */
@@ -176,7 +176,7 @@ export class Stream implements MuxStream {
   #write(chunk: Uint8Array, mayChange: boolean): boolean {
     if (this.#life !== 'live' || this.sending !== 'open') return false;
     if (chunk.length === 0) return !this.#toldToStop;
-    if (this.#queuedBytes === 0 && this.#owner.sendNow(this, chunk, mayChange)) return true;
+    if (this.#queuedBytes === 0 && this.#owner.sendNow(this, chunk)) return true;
     if (this.#queuedBytes === 0 && this.#unackedBytes === 0) this.stalledSinceMs = this.#owner.nowMs();
     this.#queue.push(mayChange ? Uint8Array.from(chunk) : chunk);
     this.#queuedBytes += chunk.length;
