@@ -21,6 +21,7 @@ describe('sign-in by policy', () => {
   let folder: string;
   /** What the app got: its request line and cookies. */
   let received: { url: string; cookie: string; user: string }[] = [];
+  let tokens = new Set<string>();
   const contexts: BrowserContext[] = [];
 
   beforeAll(async () => {
@@ -50,6 +51,7 @@ describe('sign-in by policy', () => {
     const upstream = await httpUpstream((request, response) => {
       const { cookie = '', 'x-user': user = '' } = request.headers;
       received.push({ url: request.url ?? '', cookie, user: String(user) });
+      tokens.add(String(request.headers['x-token'] ?? ''));
       response.writeHead(200, { 'content-type': 'text/html', 'set-cookie': 'app=mine; Path=/' });
       response.end(`<!doctype html><title>app</title><h1>app of ${user}</h1>`);
     });
@@ -62,6 +64,7 @@ describe('sign-in by policy', () => {
   afterEach(async () => {
     for (const context of contexts.splice(0)) await context.close();
     received = [];
+    tokens = new Set();
     provider.acceptsTokens = true;
   });
 
@@ -100,7 +103,10 @@ describe('sign-in by policy', () => {
             {
               type: 'add-headers',
               config: {
-                headers: { 'x-user': `\${${identity}.email} \${${identity}.name} \${${identity}.provider_user_id}` },
+                headers: {
+                  'x-user': `\${${identity}.email} \${${identity}.name} \${${identity}.provider_user_id}`,
+                  'x-token': `\${actions.ngrok.${result}.access_token}`,
+                },
               },
             },
           ],
@@ -146,6 +152,8 @@ describe('sign-in by policy', () => {
       { url: '/wanted?page=2', cookie: '', user: 'alice@people.example alice the tester alice' },
       { url: '/again', cookie: 'app=mine', user: 'alice@people.example alice the tester alice' },
     ]);
+    // Those of the server's own application are not for the accounts that use it.
+    expect([...tokens].map((token) => token.length > 0)).toEqual([type === 'openid-connect']);
     expect(await sessionCookies(page)).toEqual(['__Host-portico.session']);
     const [cookie] = (await page.context().cookies()).filter(({ name: each }) => each === '__Host-portico.session');
     expect(cookie).toMatchObject({ httpOnly: true, secure: true, sameSite: 'Lax', path: '/' });

@@ -122,8 +122,13 @@ export class SignIn {
   ): Promise<AsyncOutcome> {
     const { request } = scope;
     if (request === null) return NEXT;
-    if (application === null) {
-      const details = { provider: titleOf(place), reason: 'this server has none for policies without' };
+    const isShared = config.clientId === null;
+    if (application === null || (isShared && config.scopes.length > 0)) {
+      const reason =
+        application === null
+          ? 'this server has none for policies without'
+          : 'only with one can more scopes be asked for';
+      const details = { provider: titleOf(place), reason };
       scope.setResult(result, { error: resultError(3106, details) });
       return refuse(3106, details);
     }
@@ -141,7 +146,7 @@ export class SignIn {
       result,
       place,
       application,
-      isShared: config.clientId === null,
+      isShared,
       app: applicationId(place, application),
       rules: { maxMs: config.maxSessionMs, idleMs: config.idleSessionMs },
       jar: this.#jarOf(config, request, url),
@@ -387,8 +392,9 @@ export class SignIn {
         current_provider_session_id: session.id,
         current_session_id: session.id,
       },
-      access_token: session.accessToken,
-      refresh_token: session.refreshToken,
+      // People gave these to the operator's application, not to that of this account.
+      access_token: visit.isShared ? '' : session.accessToken,
+      refresh_token: visit.isShared ? '' : session.refreshToken,
       expires_at: new Date(endsAtMs(session, visit.rules)).toISOString(),
       session_timed_out: false,
       session_max_duration_reached: false,
