@@ -1,7 +1,10 @@
 import { createIssuingCa, createKeyPair, createRoot, LeafIssuer } from '@portico/pki';
 
 /** For tests: a certificate for a host with its chain and key, and the root it comes from. */
-export async function makeCertificate(host: string): Promise<{ chain: string; key: string; root: string }> {
+export async function makeCertificate(
+  host: string,
+  permittedDns: string[] = ['portico.localhost'],
+): Promise<{ chain: string; key: string; root: string }> {
   const now = new Date();
   const root = await createRoot({ name: 'Test root', now });
   const keyPair = await createKeyPair();
@@ -11,7 +14,7 @@ export async function makeCertificate(host: string): Promise<{ chain: string; ke
     now,
     days: 30,
     name: 'Test issuing',
-    permittedDns: ['portico.localhost'],
+    permittedDns,
     permittedIps: ['127.0.0.1'],
   });
   const issuer = new LeafIssuer({ certificatePem: chainPem, privateKeyPem: keyPair.privateKeyPem });

@@ -14,11 +14,18 @@ export class Pebble {
   readonly caPem: string;
   readonly #process: ChildProcess;
   readonly #folder: string;
+  readonly #managementUrl: string;
 
-  private constructor(process: ChildProcess, folder: string, directoryUrl: string, caPem: string) {
+  private constructor(
+    process: ChildProcess,
+    folder: string,
+    urls: { directory: string; management: string },
+    caPem: string,
+  ) {
     this.#process = process;
     this.#folder = folder;
-    this.directoryUrl = directoryUrl;
+    this.directoryUrl = urls.directory;
+    this.#managementUrl = urls.management;
     this.caPem = caPem;
   }
 
@@ -30,13 +37,14 @@ export class Pebble {
   static async start(options: { dnsServer: string; ports: { http: number; tls: number } }): Promise<Pebble> {
     const folder = await mkdtemp(join(tmpdir(), 'portico-pebble-'));
     const port = await freePort();
+    const managementPort = await freePort();
     const { chain, key, root } = await loopbackCertificate();
     await writeFile(join(folder, 'chain.pem'), chain);
     await writeFile(join(folder, 'key.pem'), key);
     const config = {
       pebble: {
         listenAddress: `127.0.0.1:${port}`,
-        managementListenAddress: `127.0.0.1:${await freePort()}`,
+        managementListenAddress: `127.0.0.1:${managementPort}`,
         certificate: join(folder, 'chain.pem'),
         privateKey: join(folder, 'key.pem'),
         httpPort: options.ports.http,
@@ -55,7 +63,12 @@ export class Pebble {
         env: { ...process.env, PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '5', PEBBLE_AUTHZREUSE: '0' },
       },
     );
-    const pebble = new Pebble(child, folder, `https://127.0.0.1:${port}/dir`, root);
+    const pebble = new Pebble(
+      child,
+      folder,
+      { directory: `https://127.0.0.1:${port}/dir`, management: `https://127.0.0.1:${managementPort}` },
+      root,
+    );
     try {
       await pebble.#whenUp();
       return pebble;
@@ -63,6 +76,18 @@ export class Pebble {
       await pebble.stop();
       throw error;
     }
+  }
+
+  /** `caPem` as a file, for settings that name one. */
+  async writeCa(): Promise<string> {
+    const file = join(this.#folder, 'ca.pem');
+    await writeFile(file, this.caPem);
+    return file;
+  }
+
+  /** What the certificates come from that it issues; another one each time it starts. */
+  async roots(): Promise<string> {
+    return fetchText(`${this.#managementUrl}/roots/0`, this.caPem);
   }
 
   async stop(): Promise<void> {
@@ -100,6 +125,21 @@ function answers(url: string, ca: string): Promise<boolean> {
       resolve(response.statusCode === 200);
     });
     asked.on('error', () => resolve(false));
+    asked.end();
+  });
+}
+
+function fetchText(url: string, ca: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { ca, agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (part: string) => {
+        text += part;
+      });
+      response.on('end', () => resolve(text));
+    });
+    asked.on('error', reject);
     asked.end();
   });
 }
