@@ -256,6 +256,86 @@ describe('portico start', () => {
   });
 });
 
+describe('a configuration that changes', () => {
+  const endpoints = (lines: readonly string[]): string =>
+    ['endpoints:', ...lines.map((line) => `  - ${line}`), ''].join('\n');
+  const web = '{name: web, url: "https://web.portico.test", upstream: {url: 3000}}';
+
+  it('opens what is new, closes what is gone, opens anew what changed, and leaves the rest alone', async () => {
+    const path = await config(
+      endpoints([
+        web,
+        '{name: old, url: "https://old.portico.test", upstream: {url: 3001}}',
+        '{name: changed, url: "https://changed.portico.test", upstream: {url: 3002}}',
+      ]),
+    );
+    const cli = home.start(['start', '--all', '--config', path]);
+    const session = await server.until(() => (server.live?.binds.size === 3 ? server.live : null));
+    await config(
+      endpoints([
+        web,
+        '{name: changed, url: "https://changed.portico.test", upstream: {url: 4002}}',
+        '{name: new, url: "https://new.portico.test", upstream: {url: 3003}}',
+      ]),
+    );
+    await cli.saw(/msg="configuration read again" obj=config endpoints=3 changed=2/);
+    expect(session.bindRequests.map(({ name, forwardsTo }) => [name, forwardsTo]).slice(3)).toEqual([
+      ['changed', 'http://localhost:4002'],
+      ['new', 'http://localhost:3003'],
+    ]);
+    expect(session.unbound).toHaveLength(2);
+    expect(server.live).toBe(session);
+    // A fault in the file changes nothing.
+    await config(endpoints(['{name: web, upstream: {url: 0}}', '{nme: x}']));
+    await cli.saw(/lvl=eror msg="configuration not taken over" obj=config err=".*unknown key/);
+    expect(session.unbound).toHaveLength(2);
+    await config(endpoints([web]));
+    await cli.saw(/endpoints=1 changed=0/);
+    await server.until(() => session.unbound.length === 4);
+    cli.kill('SIGHUP');
+    await cli.saw(/endpoints=1 changed=0[\s\S]*endpoints=1 changed=0/);
+    cli.kill('SIGINT');
+    expect((await cli.exited).code).toBe(0);
+  });
+});
+
+describe('portico start --none', () => {
+  it('connects and opens what the local API is told to', async () => {
+    const path = await config('  web_addr: "127.0.0.1:0"\n');
+    const cli = home.start(['start', '--none', '--config', path, '--metadata', 'mine']);
+    const [, addr] = await cli.saw(/obj=web addr=(\S+)/);
+    await server.until(() => server.live);
+    expect(server.auths[0]).toMatchObject({ metadata: 'mine' });
+    const made = await fetch(`http://${addr}/api/tunnels`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'late', proto: 'http', addr: 3000, subdomain: 'late' }),
+    });
+    expect(made.status).toBe(201);
+    await cli.saw(
+      /msg="started tunnel" obj=tunnels name=late addr=http:\/\/localhost:3000 url=https:\/\/late\.portico\.test/,
+    );
+    expect((await fetch(`http://${addr}/api/tunnels/late`, { method: 'DELETE' })).status).toBe(204);
+    cli.kill('SIGINT');
+    expect((await cli.exited).code).toBe(0);
+  });
+});
+
+describe('older flags', () => {
+  it('work, and say on stderr what is written today', async () => {
+    const path = await config();
+    const cli = home.start(['http', '3000', '--region', 'eu', '--hostname', 'old.portico.test', '--config', path]);
+    await cli.saw(/url=https:\/\/old\.portico\.test/);
+    cli.kill('SIGINT');
+    const { code, stderr } = await cli.exited;
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr:
+        'NOTICE: --hostname still works; today it is --url.\nNOTICE: --region has no effect: your server is where you run it.\n',
+    });
+  });
+});
+
 describe('portico config', () => {
   it('stores a token that the next command uses, readable by its owner alone', async () => {
     const saved = await home.run(['config', 'add-authtoken', 'tok']);

@@ -43,7 +43,7 @@ export async function wantedEndpoints(config: EndpointConfig): Promise<WantedEnd
       ...(metadata === undefined ? {} : { metadata }),
       ...(description === undefined ? {} : { description }),
       ...(poolingEnabled === undefined ? {} : { poolingEnabled }),
-      ...(bindings === undefined ? {} : { bindings }),
+      ...(bindings === undefined ? (isInternal(url) ? { bindings: ['internal'] } : {}) : { bindings }),
       ...(trafficPolicy === null ? {} : { trafficPolicy }),
       ...(config.proxyProtocol === undefined ? {} : { proxyProtocol: config.proxyProtocol }),
       ...(config.upstreamProtocol === undefined ? {} : { forwardsProto: config.upstreamProtocol }),
@@ -67,6 +67,11 @@ export async function wantedEndpoints(config: EndpointConfig): Promise<WantedEnd
   }
   const host = config.url.replace(/^https?:\/\//, '');
   return [make(name, `https://${host}`), make(`${name} (http)`, `http://${host}`)];
+}
+
+/** Names below `.internal` are reachable from inside only, said or not. */
+function isInternal(url: string): boolean {
+  return /\.internal(:\d+)?\/?$/i.test(url);
 }
 
 /** Runs what throws an AgentError for bad input, and throws a CliError instead. */

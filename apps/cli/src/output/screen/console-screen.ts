@@ -198,7 +198,7 @@ export class ConsoleScreen {
   readonly #onKeys = (text: string | Buffer): void => {
     // Arrow keys and the like are one chunk that starts with ESC.
     const keys = String(text);
-    if (keys.length > 1 && keys.startsWith('\u001b')) {
+    if (/^\u001b[[O]/.test(keys)) {
       if (keys === '\u001b[A' || keys === '\u001bOA') this.#select(-1);
       else if (keys === '\u001b[B' || keys === '\u001bOB') this.#select(1);
       this.#draw();

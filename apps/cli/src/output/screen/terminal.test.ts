@@ -210,6 +210,79 @@ describe('a terminal of 100 columns', () => {
   });
 });
 
+describe('keys that open something', () => {
+  it('show the QR code of the URL, which a camera reads, and the inspector', async () => {
+    const person = new Person(['http', await app(), '--subdomain', 'demo'], 100, 50);
+    await person.sees(/demo\.portico\.test ->/);
+    await person.sees(/^Web Interface {17}http:\/\/127\.0\.0\.1:\d+$/);
+    await person.sees(/^q QR code {3}c copy URL {3}i inspector {3}\/ filter\s+\? all keys$/);
+    person.type('q');
+    const lines = await person.sees(/^[█▀▄ ]{25,}$/);
+    const code = lines.filter((line) => /^[█▀▄ ]{25,}$/.test(line));
+    // Two rows of modules a line: light is drawn, dark is left out.
+    const isDark = (x: number, y: number): boolean =>
+      !{ '█': [true, true], '▀': [true, false], '▄': [false, true], ' ': [false, false] }[code[y >> 1]?.[x] ?? ' ']?.[
+        y % 2
+      ];
+    const { encode } = await import('uqr');
+    const { data, size } = encode('https://demo.portico.test', { border: 2, ecc: 'L' });
+    for (let y = 0; y < size; y += 1) for (let x = 0; x < size; x += 1) expect(isDark(x, y)).toBe(data[y]?.[x]);
+    person.type('q');
+    await person.sees(/^HTTP Requests/);
+    person.type('i');
+    await person.sees(/^The inspector is at http:\/\/127\.0\.0\.1:\d+$/);
+    person.type('?');
+    await person.sees(/^Enter {3}look at it$/);
+    person.type('\u0003');
+    expect(await person.exited).toBe(0);
+  });
+
+  it('choose a request, look at it and send it again', async () => {
+    const port = await app();
+    const person = new Person(['http', port, '--subdomain', 'demo'], 100, 40);
+    await person.sees(/demo\.portico\.test ->/);
+    const session = await server.until(() => server.live);
+    for (const path of ['/one', '/missing']) {
+      const visitor = session.visit({
+        first: `GET ${path} HTTP/1.1\r\nhost: a\r\nx-mark: ${path}\r\nconnection: close\r\n\r\n`,
+      });
+      await visitor.ended;
+      visitor.stream.end();
+      await person.sees(new RegExp(`GET {5}${path}`));
+    }
+    person.type('\u001b[B');
+    await person.sees(/^\d\d:\d\d:\d\d\.\d{3} ›GET {5}\/missing/);
+    person.type('\u001b[B');
+    await person.sees(/^\d\d:\d\d:\d\d\.\d{3} ›GET {5}\/one/);
+    person.type('\r');
+    const lines = await person.sees(/^GET \/one$/);
+    expect(lines).toContain('  x-mark: /one');
+    expect(lines).toContain('200 OK');
+    person.type('\u001b');
+    person.type('r');
+    await person.sees(/last 3 of 3/);
+    expect(person.lines.filter((line) => /GET {5}\/one/.test(line))).toHaveLength(2);
+    person.type('\u0003');
+    expect(await person.exited).toBe(0);
+  });
+
+  it('are not needed for the line that lets a public Host in', async () => {
+    const http = createServer((_request, response) =>
+      response.writeHead(403).end('Blocked request. This host ("demo.portico.test") is not allowed.'),
+    );
+    await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+    cleanups.push(() => http.close());
+    const person = new Person(['http', String(portOf(http.address())), '--subdomain', 'demo'], 100, 30);
+    await person.sees(/demo\.portico\.test ->/);
+    server.live?.visit({ first: 'GET / HTTP/1.1\r\nhost: demo.portico.test\r\n\r\n' });
+    await person.sees(
+      /^! Vite refuses this Host\. In vite\.config: {2}server: \{ allowedHosts: \["demo\.portico\.test"\] \}$/,
+    );
+    person.type('\u0003');
+    expect(await person.exited).toBe(0);
+  });
+});
+
 describe('a narrow terminal', () => {
   it('of 60 columns has short labels, and follows when it is made wider', async () => {
     const person = new Person(['http', await app(), '--subdomain', 'demo'], 60, 24);
