@@ -80,6 +80,11 @@ beforeAll(async () => {
       response.writeHead(500).end('sick');
       return;
     }
+    if (request.url === '/page') {
+      response.writeHead(200, { 'content-type': 'text/html' });
+      response.end(`<a href="http://localhost:3000/next">next</a>${'<p>long</p>'.repeat(500)}`);
+      return;
+    }
     response.writeHead(200, { server: 'Apache/2.4.1', 'x-powered-by': 'PHP/5.3', 'content-type': 'text/plain' });
     response.end(`${request.method} ${request.url}`);
   });
@@ -322,6 +327,23 @@ const examples: Readonly<Record<string, Example>> = {
       const health = await ask({ path: '/healthz' });
       expect([health.status, JSON.parse(health.body).status, received]).toEqual([200, 'ok', null]);
       expect((await ask({ path: '/' })).body).toBe('GET /');
+    },
+  },
+  'compress-answers': {
+    on: 'agent',
+    run: async (ask) => {
+      const headers = { 'accept-encoding': 'gzip' };
+      expect((await ask({ path: '/page', headers })).headers['content-encoding']).toBe('gzip');
+      expect((await ask({ path: '/page' })).headers['content-encoding']).toBeUndefined();
+    },
+  },
+  'links-to-localhost': {
+    on: 'agent',
+    run: async (ask) => {
+      const page = await ask({ path: '/page', headers: { 'accept-encoding': 'gzip' } });
+      expect(page.body).toContain(`<a href="https://${host('links-to-localhost')}/next">`);
+      expect(page.body).not.toContain('localhost:3000');
+      expect(page.headers['content-length']).toBe(String(Buffer.byteLength(page.body)));
     },
   },
   'read-only': {

@@ -1,4 +1,5 @@
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
+import { StreamType } from '@portico/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { errorCode, RawAgent, serveHttp } from '../testing/raw-agent.util.ts';
 import { eventually, visit } from '../testing/visit.util.ts';
@@ -116,6 +117,33 @@ describe('a cloud endpoint', () => {
     await api('DELETE', `/endpoints/${made.id}`);
     expect((await agent.bind('https', { Domain: host('shared') })).Error).toBe('');
     await sees('shared', /agent/);
+  });
+});
+
+describe('a cloud endpoint that shares its URL', () => {
+  it('takes turns with agents that do, each under its own policy', async () => {
+    await cloud(`https://${host('mixed')}`, answer('cloud'), { pooling_enabled: true });
+    await sees('mixed', 'cloud');
+    const agent = await dial();
+    const alone = await agent.bind('https', { Domain: host('mixed') });
+    expect(errorCode(alone)).toBe('ERR_NGROK_334');
+    const wanted = agent.bindRequest('https', { Domain: host('mixed') });
+    const shared = await agent.call(StreamType.bind, {
+      ...wanted,
+      Extra: { ...(wanted.Extra as object), PoolingEnabled: true },
+    });
+    expect(shared.Error).toBe('');
+    const seen = new Set<string>();
+    await eventually(
+      async () => seen.add((await visit(env, host('mixed'))).text.replace(/ .*/, '')).size,
+      (kinds) => kinds === 2,
+    );
+    expect([...seen].sort()).toEqual(['agent', 'cloud']);
+    agent.close();
+    await eventually(
+      async () => (await Promise.all([1, 2, 3, 4].map(() => visit(env, host('mixed'))))).map(({ text }) => text),
+      (texts) => texts.every((text) => text === 'cloud'),
+    );
   });
 });
 
