@@ -194,7 +194,7 @@ describe('the endpoints page', () => {
     const { page, faults } = await stage.signedIn({ colorScheme: 'light' });
     const canvas = () => page.evaluate('getComputedStyle(document.documentElement).backgroundColor');
     expect(await canvas()).toBe('rgb(244, 244, 241)');
-    await page.click('button[popovertarget]');
+    await page.click('button[popovertarget]:visible');
     await page.click('label:has-text("Dark")');
     expect(await canvas()).toBe('rgb(12, 13, 14)');
     const answer = await page.reload();

@@ -105,7 +105,7 @@ describe('signing out', () => {
     const { page } = await stage.signedIn();
     const endpoints = page.url();
     const cookies = await page.context().cookies();
-    await page.click('button[popovertarget]');
+    await page.click('button[popovertarget]:visible');
     await page.click('text=Sign out');
     await page.waitForURL(`${stage.dashboard.url}/sign-in`);
     await page.context().addCookies(cookies);
@@ -119,7 +119,7 @@ describe('signing out', () => {
     const other = await page.context().newPage();
     await other.goto(page.url());
     await other.waitForSelector('[data-live=live]');
-    await page.click('button[popovertarget]');
+    await page.click('button[popovertarget]:visible');
     await page.click('text=Sign out');
     await other.waitForSelector('text=You are signed out.');
     await other.click('text=Sign in');
@@ -131,7 +131,7 @@ describe('signing out', () => {
     const { page } = await stage.signedIn();
     await page.waitForSelector('[data-live=live]');
     stage.gate.cut();
-    await page.click('button[popovertarget]');
+    await page.click('button[popovertarget]:visible');
     await page.click('button:has-text("Sign out")');
     await page.waitForSelector('text=you are still signed in');
     stage.gate.open();
