@@ -15,6 +15,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'packages/pki': [],
   'packages/registry': [],
   'packages/api-contract': [],
+  'packages/recipes': [],
   'packages/service': [],
   'packages/outgoing': ['service'],
   'packages/agent': ['muxado', 'protocol', 'http1'],
@@ -35,8 +36,8 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ],
   'apps/api': ['db', 'registry', 'pki', 'outgoing', 'traffic-policy', 'api-contract', 'service'],
   'apps/cli': ['agent', 'traffic-policy'],
-  'apps/platform': ['agent', 'postgres', 'service'],
-  'apps/dashboard': ['api-contract', 'traffic-policy'],
+  'apps/platform': ['agent', 'postgres', 'recipes', 'service'],
+  'apps/dashboard': ['api-contract', 'recipes', 'traffic-policy'],
   e2e: ['*'],
 };
 

@@ -136,7 +136,13 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
   const traffic = new Traffic({ database, now, plans });
   let connectAddress = config.connectAddress;
   const feeds = new AccountFeeds(
-    { database, live, traffic, now, connect: () => connectFacts(connectAddress, keys.root?.certificatePem ?? null) },
+    {
+      database,
+      live,
+      traffic,
+      now,
+      connect: () => connectFacts(connectAddress, keys.root?.certificatePem ?? null, config.baseDomain),
+    },
     { everyMs: limits.liveMs },
   );
   const cloudNames = new CloudNames(context);
@@ -283,8 +289,12 @@ async function closeApp(app: FastifyInstance): Promise<void> {
   clearTimeout(timer);
 }
 
-function connectFacts(address: string | null, rootPem: string | null): { address: string; caSha256: string } | null {
+function connectFacts(
+  address: string | null,
+  rootPem: string | null,
+  baseDomain: string,
+): { address: string; caSha256: string; caPem: string; baseDomain: string } | null {
   if (address === null || rootPem === null) return null;
   const caSha256 = createHash('sha256').update(new X509Certificate(rootPem).raw).digest('hex');
-  return { address, caSha256 };
+  return { address, caSha256, caPem: rootPem, baseDomain };
 }

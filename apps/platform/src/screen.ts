@@ -1,3 +1,5 @@
+import { recipes } from '@portico/recipes';
+
 /** What the person at the terminal sees while the platform starts, and when it serves. */
 export interface Screen {
   /** A step has begun; the one before it is done. */
@@ -105,6 +107,11 @@ export function createScreen(terminal: Terminal, environment: NodeJS.ProcessEnv)
           `  ./portico http 3000 --subdomain demo`,
           `  curl --cacert ${facts.caFile} https://demo.${facts.baseDomain}:${facts.httpsPort}/`,
           '',
+          bold('From a program, with an official ngrok SDK'),
+          '',
+          ...recipeLines(facts),
+          `  The same in ${otherLanguages}: ${facts.dashboardUrl}, page Connect, and docs/compatibility.md.`,
+          '',
           bold('From another machine'),
           '',
           ...(facts.remoteConnect === null
@@ -121,4 +128,16 @@ export function createScreen(terminal: Terminal, environment: NodeJS.ProcessEnv)
       );
     },
   };
+}
+
+const [firstRecipe, ...otherRecipes] = recipes;
+const otherLanguages = otherRecipes
+  .map(({ title }) => title)
+  .join(', ')
+  .replace(/, (\w+)$/, ' and $1');
+
+/** One recipe, filled in. */
+function recipeLines({ connect, caFile, authtoken, baseDomain }: ScreenFacts): string[] {
+  const text = firstRecipe?.code({ address: connect, caFile, authtoken, host: `sdk.${baseDomain}` }) ?? '';
+  return [...text.split('\n').map((line) => (line === '' ? '' : `  ${line}`)), ''];
 }

@@ -124,8 +124,10 @@ export const overview = z.object({
     errors: z.number(),
   }),
   edges: z.array(z.object({ nodeId: z.string(), online: z.boolean() })),
-  /** Where agents dial in, and the SHA-256 (hex) of the root certificate; for the command that people copy. */
-  connect: z.object({ address: z.string(), caSha256: z.string() }).nullable(),
+  /** Where agents dial in, and the root certificate with its SHA-256 (hex); for what people copy. */
+  connect: z
+    .object({ address: z.string(), caSha256: z.string(), caPem: z.string(), baseDomain: z.string() })
+    .nullable(),
 });
 export type Overview = z.infer<typeof overview>;
 

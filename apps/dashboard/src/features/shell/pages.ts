@@ -8,6 +8,7 @@ import {
   Laptop,
   type LucideIcon,
   Network,
+  Plug,
   ScrollText,
   Send,
   ShieldCheck,
@@ -42,6 +43,7 @@ export const pageGroups: readonly PageGroup[] = [
     pages: [
       { label: 'Endpoints', path: 'endpoints', Icon: Waypoints, counts: 'endpoints', isInBar: true },
       { label: 'Agents', path: 'agents', Icon: Laptop, counts: 'agents', isInBar: true },
+      { label: 'Connect', path: 'connect', Icon: Plug },
     ],
   },
   {

@@ -51,7 +51,7 @@ const overview = {
     ],
     today: traffic,
     edges: [{ nodeId: 'nd_1', online: true }],
-    connect: { address: '127.0.0.1:4443', caSha256: 'ab' },
+    connect: { address: '127.0.0.1:4443', caSha256: 'ab', caPem: 'pem', baseDomain: 'base.test' },
   },
 };
 

@@ -68,7 +68,7 @@ const overview: Reader<Overview> = object({
   ),
   today: object(traffic),
   edges: list(object({ nodeId: text, online: flag })),
-  connect: nullable(object({ address: text, caSha256: text })),
+  connect: nullable(object({ address: text, caSha256: text, caPem: text, baseDomain: text })),
 });
 
 const message: Reader<LiveMessage> = union<LiveMessage>({

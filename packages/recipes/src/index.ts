@@ -1,0 +1,1 @@
+export { type Recipe, type RecipeFacts, type RecipeLanguage, recipes } from './recipes.ts';
