@@ -75,7 +75,8 @@ export function changedUpstreamRequest(head: RequestHead, fields: readonly strin
   let hasHost = false;
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] ?? '';
-    const role = fieldRole(name);
+    // Of names with an x only those that tell the origin have a role, and these may be what a policy wants.
+    const role = (name.charCodeAt(0) | 0x20) === 0x78 ? 'ordinary' : fieldRole(name);
     if (role === 'host') {
       if (!hasHost && !isDisguised(name)) result[1] = fields[i + 1] ?? '';
       hasHost = true;

@@ -187,6 +187,15 @@ describe('a valid document', () => {
     expect(both.needs.requestBody).toBe(true);
     expect(combinePolicies(EMPTY_POLICY, one).document).toEqual(one.document);
   });
+
+  it('is not combined with another that signs visitors in, too', () => {
+    const oauth = load('on_http_request: [{actions: [{type: oauth, config: {provider: google}}]}]');
+    const oidc = load(
+      'on_http_request: [{actions: [{type: openid-connect, config: {issuer_url: "https://a.example", client_id: a, client_secret: b}}]}]',
+    );
+    expect(() => combinePolicies(oauth, oidc)).toThrow(expect.objectContaining({ code: 2239 }));
+    expect(() => combinePolicies(oauth, load('on_http_request: [{actions: [{type: deny}]}]'))).not.toThrow();
+  });
 });
 
 describe('the policy of a cloud endpoint', () => {

@@ -1,4 +1,5 @@
-import type { Action } from './actions/catalogue.ts';
+import { PorticoError } from '@portico/errors';
+import type { Action, ActionType } from './actions/catalogue.ts';
 import type { EndpointProtocol, Phase } from './document/phase.ts';
 import type { PlainValue } from './document/source-node.ts';
 import type { Expression } from './expressions/expression.ts';
@@ -56,8 +57,12 @@ export function hasRules(policy: CompiledPolicy, phase: Phase): boolean {
 /**
  * One policy after another: the rules of the second come after those of the first in every phase. Used for classic
  * options and a policy document on one endpoint.
+ *
+ * @throws {PorticoError} 2239 when both would sign visitors in
  */
 export function combinePolicies(first: CompiledPolicy, second: CompiledPolicy): CompiledPolicy {
+  const [signIn] = signInsOf(second);
+  if (signIn !== undefined && signInsOf(first).length > 0) throw new PorticoError(2239, { type: signIn });
   const join = (phase: Phase): readonly CompiledRule[] =>
     [...first.phases[phase], ...second.phases[phase]].map((rule, index) => ({ ...rule, index }));
   const document: Record<string, PlainValue> = {};
@@ -80,6 +85,12 @@ export function combinePolicies(first: CompiledPolicy, second: CompiledPolicy): 
       clientCertificate: first.needs.clientCertificate || second.needs.clientCertificate,
     },
   };
+}
+
+function signInsOf(policy: CompiledPolicy): ActionType[] {
+  return policy.phases.on_http_request
+    .flatMap(({ actions }) => actions.map(({ type }) => type))
+    .filter((type) => type === 'oauth' || type === 'openid-connect');
 }
 
 /** What a policy is loaded for: decides which phases and actions it may hold. */

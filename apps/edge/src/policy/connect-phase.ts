@@ -8,7 +8,7 @@ import type { Policies } from './policies.ts';
 import { type PhaseEnd, runPhase } from './run-phase.ts';
 import { tlsFacts } from './tls-facts.ts';
 import type { TlsTerminator } from './tls-terminator.ts';
-import { type Arrival, ArrivalContext, endpointContext } from './traffic-contexts.ts';
+import { type Arrival, ArrivalContext } from './traffic-contexts.ts';
 
 /** How `on_tcp_connect` ended; `closed` and `failed` have nobody to tell why to. */
 export type ConnectEnd = Exclude<PhaseEnd, { readonly kind: 'answered' }>;
@@ -46,15 +46,16 @@ export class ConnectPhase {
 
   run(): ConnectEnd | Promise<ConnectEnd> {
     const { endpoint, policy, arrival, policies, onFault } = this.#options;
+    const { endpoint: facts, secrets, tools } = policies.surroundingsOf(endpoint);
     const scope = new PolicyScope({
       phase: 'on_tcp_connect',
       connection: new ArrivalContext(arrival, policies),
-      endpoint: endpointContext(endpoint),
-      secrets: policies.secretsFor(endpoint),
+      endpoint: facts,
+      secrets,
     });
     const end = runPhase(policy.compiled.phases.on_tcp_connect, {
       scope,
-      tools: policies.toolsFor(endpoint),
+      tools,
       perform: (action) => this.#perform(action, scope),
       onLog: (metadata) => policies.onLog(endpoint, metadata),
       onFault,

@@ -34,10 +34,10 @@ import { replaceInBody } from './body-find-replace.ts';
 import { type Coding, Compressor, chooseCompression, compressedFields } from './compression.ts';
 import type { EndpointPolicy } from './endpoint-policy.ts';
 import { type BodyLimit, HeldBody } from './held-body.ts';
-import { isAsyncType, type Policies } from './policies.ts';
+import { isAsyncType, type Policies, type PolicySurroundings } from './policies.ts';
 import { type PhaseEnd, type PhaseRunner, runPhase } from './run-phase.ts';
 import { withoutSignInCookies } from './sign-in/cookies.ts';
-import { ArrivalContext, endpointContext, ReceivedRequest, ReceivedResponse } from './traffic-contexts.ts';
+import { ArrivalContext, ReceivedRequest, ReceivedResponse } from './traffic-contexts.ts';
 
 /** Where an exchange goes when its policy has let it pass. */
 export interface PolicyHost {
@@ -77,6 +77,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
   readonly #under: Exchange;
   readonly #endpoint: Endpoint;
   readonly #policy: EndpointPolicy;
+  readonly #surroundings: PolicySurroundings;
   readonly #host: PolicyHost;
   readonly #hops: number;
   readonly #abort = new LazyAbort();
@@ -120,6 +121,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     this.#under = exchange;
     this.#endpoint = endpoint;
     this.#policy = policy;
+    this.#surroundings = host.policies.surroundingsOf(endpoint);
     this.#host = host;
     this.#hops = hops;
     this.#request = request;
@@ -601,10 +603,10 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     return new PolicyScope({
       phase,
       connection: this.#connection,
-      endpoint: endpointContext(this.#endpoint),
+      endpoint: this.#surroundings.endpoint,
       request: this.#context,
       ...(response === null ? {} : { response: new ReceivedResponse(response) }),
-      secrets: this.#host.policies.secretsFor(this.#endpoint),
+      secrets: this.#surroundings.secrets,
     });
   }
 
@@ -612,8 +614,8 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     return new PolicyScope({
       phase: 'on_tcp_connect',
       connection: this.#connection,
-      endpoint: endpointContext(this.#endpoint),
-      secrets: this.#host.policies.secretsFor(this.#endpoint),
+      endpoint: this.#surroundings.endpoint,
+      secrets: this.#surroundings.secrets,
     });
   }
 
@@ -621,7 +623,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     const { policies, errors } = this.#host;
     return {
       scope,
-      tools: policies.toolsFor(this.#endpoint),
+      tools: this.#surroundings.tools,
       perform: (action) => this.#perform(action, scope),
       onLog: (metadata) => {
         this.trace.logs.push(metadata);

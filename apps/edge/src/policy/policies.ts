@@ -6,6 +6,7 @@ import {
   type CompiledPolicy,
   combinePolicies,
   DEFAULT_POLICY_LIMITS,
+  type EndpointContext,
   type IpFacts,
   type IpPolicyCidrs,
   isImmediate,
@@ -29,6 +30,7 @@ import type {
 } from './async-action.ts';
 import { CompressorSeats } from './compression.ts';
 import { EndpointPolicy } from './endpoint-policy.ts';
+import { EndpointFacts } from './traffic-contexts.ts';
 
 /** What policies refer to and do not hold themselves, by account. Answers are those of this moment: nothing is cached. */
 export interface PolicyData {
@@ -40,6 +42,13 @@ export interface PolicyData {
   certificateAuthority?(accountId: string, id: string): string | null;
   /** What the operator's data files say about an address; null without files. */
   ipFacts(ip: string): IpFacts | null;
+}
+
+/** What the phases on one endpoint's traffic have in common. */
+export interface PolicySurroundings {
+  readonly endpoint: EndpointContext;
+  readonly tools: ActionTools;
+  readonly secrets: SecretStore;
 }
 
 export const NO_POLICY_DATA: PolicyData = {
@@ -68,6 +77,7 @@ export class Policies {
   readonly compressors: CompressorSeats;
   readonly #limits: PolicyLimits;
   readonly #rateLimiter: RateLimiter;
+  readonly #surroundings = new WeakMap<Endpoint, PolicySurroundings>();
 
   constructor({
     data = NO_POLICY_DATA,
@@ -125,16 +135,21 @@ export class Policies {
     return combined === null ? null : new EndpointPolicy(combined);
   }
 
-  /** What immediate actions of this endpoint's policy use. */
-  toolsFor(endpoint: Endpoint): ActionTools {
-    return {
-      ipPolicy: (id) => this.data.ipPolicy(endpoint.accountId, id),
-      takeFromBucket: (rule, key) => this.#rateLimiter.hit(rule, key),
+  /** What every phase on this endpoint's traffic uses; made once for each endpoint. */
+  surroundingsOf(endpoint: Endpoint): PolicySurroundings {
+    const known = this.#surroundings.get(endpoint);
+    if (known !== undefined) return known;
+    const { accountId } = endpoint;
+    const made: PolicySurroundings = {
+      endpoint: new EndpointFacts(endpoint),
+      tools: {
+        ipPolicy: (id) => this.data.ipPolicy(accountId, id),
+        takeFromBucket: (rule, key) => this.#rateLimiter.hit(rule, key),
+      },
+      secrets: { get: (vault, name) => this.data.secret(accountId, vault, name) },
     };
-  }
-
-  secretsFor(endpoint: Endpoint): SecretStore {
-    return { get: (vault, name) => this.data.secret(endpoint.accountId, vault, name) };
+    this.#surroundings.set(endpoint, made);
+    return made;
   }
 
   /** Does an action of another part of the edge. */

@@ -104,14 +104,33 @@ export class ArrivalContext implements ConnectionContext {
   }
 }
 
-export function endpointContext(endpoint: Endpoint): EndpointContext {
-  return {
-    id: endpoint.id,
-    url: endpoint.url,
-    host: endpoint.host,
-    port: endpoint.port,
-    protocol: endpoint.proto,
-  };
+/** An endpoint as expressions ask about it, as it is at that moment. */
+export class EndpointFacts implements EndpointContext {
+  readonly #endpoint: Endpoint;
+
+  constructor(endpoint: Endpoint) {
+    this.#endpoint = endpoint;
+  }
+
+  get id(): string {
+    return this.#endpoint.id;
+  }
+
+  get url(): string {
+    return this.#endpoint.url;
+  }
+
+  get host(): string {
+    return this.#endpoint.host;
+  }
+
+  get port(): number {
+    return this.#endpoint.port;
+  }
+
+  get protocol(): string {
+    return this.#endpoint.proto;
+  }
 }
 
 /** A request as a policy finds it: the fields are those that the upstream would get, without framing. */

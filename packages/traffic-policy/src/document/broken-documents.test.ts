@@ -464,7 +464,7 @@ describe('a broken document', () => {
     expect(first).toMatchObject({ code: broken.code, name: `ERR_NGROK_${broken.code}` });
     expect(first?.message).toMatch(broken.says);
     expect([first?.line, first?.column]).toEqual(broken.at);
-    if (broken.hint !== undefined) expect(first?.hint).toMatch(broken.hint);
+    expect(first?.hint).toMatch(broken.hint ?? /^[A-Z].*[.:?]$/);
   });
 
   it('tells all its problems at once, in the order of the text', () => {

@@ -1,4 +1,5 @@
 import { type ErrorCode, type ErrorDetails, errorName, ownerText } from '@portico/errors';
+import { HINTS } from './hints.ts';
 
 /** Something in a document that keeps the whole policy from being used. */
 export interface PolicyProblem {
@@ -41,7 +42,15 @@ export class Problems {
     const message = ownerText(code, details);
     this.#found.push({
       at: spot.at,
-      problem: { code, name: errorName(code), message, hint, line, column, path: spot.path },
+      problem: {
+        code,
+        name: errorName(code),
+        message,
+        hint: hint ?? HINTS[code] ?? null,
+        line,
+        column,
+        path: spot.path,
+      },
     });
   }
 

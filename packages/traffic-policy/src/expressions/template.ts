@@ -81,21 +81,58 @@ export function compileTemplate(
       continue;
     }
     literal += source.slice(at, dollar);
-    const end = expressionEnd(source, dollar + 2);
-    if (end === null) {
-      return { kind: 'refused', reason: 'the ${ is never closed', offset: dollar, hint: 'Write $${ for a plain ${.' };
+    const read = readExpression(source, dollar + 2, language);
+    if (read.kind === 'refused') {
+      const plainly = readEscapedExpression(source, dollar + 2, language);
+      if (plainly === null) return read;
+      if (literal !== '') parts.push(literal);
+      literal = '';
+      parts.push(plainly.expression);
+      at = plainly.end + 1;
+      continue;
     }
-    const inner = source.slice(dollar + 2, end);
-    const compiled = compileExpression(inner, language);
-    if (!(compiled instanceof Expression)) return { ...compiled, offset: dollar + 2 + compiled.offset };
     if (literal !== '') parts.push(literal);
     literal = '';
-    parts.push(compiled);
-    at = end + 1;
+    parts.push(read.expression);
+    at = read.end + 1;
   }
   literal += source.slice(at);
   if (literal !== '' || parts.length === 0) parts.push(literal);
   return new Template(source, parts, place);
+}
+
+interface ReadExpression {
+  readonly kind: 'read';
+  readonly expression: Expression;
+  /** Where its `}` is. */
+  readonly end: number;
+}
+
+/** The expression that begins at `from`, behind its `${`. */
+function readExpression(source: string, from: number, language: LanguageName): ReadExpression | RefusedExpression {
+  const end = expressionEnd(source, from);
+  if (end === null) {
+    const hint = 'Write $${ for a plain ${.';
+    return { kind: 'refused', reason: 'the ${ is never closed', offset: from - 2, hint };
+  }
+  const expression = compileExpression(source.slice(from, end), language);
+  if (expression instanceof Expression) return { kind: 'read', expression, end };
+  return { ...expression, offset: from + expression.offset };
+}
+
+/**
+ * The same with `\\"` read as a plain quote: people write `"${req.headers[\\"a\\"][0]}"`, and between single quotes YAML
+ * leaves the backslashes where they are. Null when that is no expression either.
+ */
+function readEscapedExpression(source: string, from: number, language: LanguageName): ReadExpression | null {
+  if (!source.includes('\\"', from)) return null;
+  const plain = source.slice(from).replaceAll('\\"', '"');
+  const read = readExpression(plain, 0, language);
+  if (read.kind === 'refused') return null;
+  // As far as it went, back in the text as it stands: every quote before its end may have lost a backslash.
+  let end = from;
+  for (let at = 0; at < read.end; at += 1) end += source.startsWith('\\"', end) ? 2 : 1;
+  return { ...read, end };
 }
 
 /** Where the `}` is that closes an expression: braces of maps and those inside its strings do not. */
