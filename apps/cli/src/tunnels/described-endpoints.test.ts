@@ -14,7 +14,7 @@ import {
 } from '../commands/tunnel-flags.ts';
 import { readConfig } from '../config/read-config.ts';
 import { endpointFromFlags } from './endpoint-from-flags.ts';
-import { wantedEndpoints } from './wanted-endpoint.ts';
+import { type WantedEndpoint, wantedEndpoints } from './wanted-endpoint.ts';
 
 const pem = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
 let folder: string;
@@ -35,17 +35,23 @@ function flagsOf(proto: TunnelProto, line: readonly string[]): TunnelFlags {
   return command.opts();
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: policies are compared with whole literals
-async function fromFlags(proto: TunnelProto, ...line: string[]): Promise<{ wanted: any; policy: any; all: any[] }> {
+type Policy = Readonly<
+  Record<string, readonly { readonly actions: readonly { readonly type: string; readonly config?: unknown }[] }[]>
+>;
+
+async function fromFlags(
+  proto: TunnelProto,
+  ...line: string[]
+): Promise<{ wanted: WantedEndpoint; policy: Policy | null; all: WantedEndpoint[] }> {
   const all = await wantedEndpoints(endpointFromFlags(proto, '3000', flagsOf(proto, [...line, '3000'])));
   const [wanted] = all;
-  const { trafficPolicy } = wanted ?? {};
+  if (wanted === undefined) throw new Error('nothing is described');
+  const { trafficPolicy } = wanted;
   return { wanted, all, policy: trafficPolicy === undefined ? null : JSON.parse(trafficPolicy) };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: rules are looked into by name
-const actions = (policy: any, phase = 'on_http_request') =>
-  policy?.[phase]?.flatMap((rule: any) => rule.actions.map((each: any) => [each.type, each.config])) ?? [];
+const actions = (policy: Policy | null, phase = 'on_http_request'): [string, unknown][] =>
+  policy?.[phase]?.flatMap((rule) => rule.actions.map((each): [string, unknown] => [each.type, each.config])) ?? [];
 
 describe('flags of today', () => {
   it('say what the endpoint is', async () => {
@@ -143,7 +149,7 @@ describe('flags of today', () => {
     const files = ['--crt', join(folder, 'ca.pem'), '--key', join(folder, 'ca.pem')];
     expect((await fromFlags('tls', ...files)).wanted.terminateTls).toEqual({ certificate: pem, privateKey: pem });
     const mutual = await fromFlags('tls', ...files, '--mutual-tls-cas', join(folder, 'ca.pem'));
-    expect(mutual.wanted.terminateTls.clientCas).toEqual([pem]);
+    expect(mutual.wanted.terminateTls?.clientCas).toEqual([pem]);
     const atEdge = await fromFlags('tls', ...files, '--terminate-at', 'edge');
     expect(atEdge.wanted.terminateTls).toBeUndefined();
     expect(actions(atEdge.policy, 'on_tcp_connect')[0]?.[0]).toBe('terminate-tls');
@@ -170,7 +176,7 @@ describe('flags of earlier versions', () => {
     [['--ua-filter-deny', '.*bot.*'], 'custom-response', undefined],
   ])('%j become %s', async (line, type, config) => {
     const { policy } = await fromFlags('http', ...line);
-    const found = actions(policy).find(([each]: [string]) => each === type);
+    const found = actions(policy).find(([each]) => each === type);
     expect(found?.[0]).toBe(type);
     if (config !== undefined) expect(found?.[1]).toMatchObject(config);
     expect(olderFlagNotices(line).length).toBeGreaterThan(0);
@@ -187,7 +193,7 @@ describe('flags of earlier versions', () => {
     );
     expect(
       actions(policy, 'on_http_response')
-        .map(([type]: [string]) => type)
+        .map(([type]) => type)
         .sort(),
     ).toEqual(['add-headers', 'compress-response', 'remove-headers']);
   });
