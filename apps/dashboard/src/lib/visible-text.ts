@@ -14,3 +14,11 @@ export function visibleText(text: string): string {
     },
   );
 }
+
+/** The same for a text of many lines: line ends and tabs stay what they are. */
+export function visibleLines(text: string): string {
+  return text
+    .split(/\r?\n/)
+    .map((line) => line.split('\t').map(visibleText).join('\t'))
+    .join('\n');
+}

@@ -1,0 +1,52 @@
+import { bytes, text as figureText } from '../../lib/format.ts';
+import { join } from '../../ui/join.ts';
+import type { ExchangeLine } from './exchange.ts';
+
+const methodTones: Record<string, string> = {
+  GET: 'text-ink-2',
+  POST: 'text-lapis',
+  PUT: 'text-ochre',
+  PATCH: 'text-wisteria',
+  DELETE: 'text-cinnabar',
+};
+
+export function Method({ method }: { method: string }) {
+  return <span className={join('font-mono font-strong', methodTones[method] ?? 'text-ink-3')}>{method}</span>;
+}
+
+/** The status, with the code when the edge itself answered; words where there is none. */
+export function Status({ line }: { line: ExchangeLine }) {
+  const { status_code: status, error_code: code, outcome } = line;
+  if (status === null) return <span className="font-mono text-ink-3">{outcome === 'gone' ? 'left' : 'none'}</span>;
+  const tone =
+    status >= 500
+      ? 'text-cinnabar font-strong'
+      : status >= 400
+        ? 'text-ochre'
+        : status >= 300
+          ? 'text-wisteria'
+          : 'text-ink';
+  return (
+    <span className={join('figures font-mono whitespace-nowrap', tone)}>
+      {status}
+      {code && <span className="ml-1.5 font-regular text-ink-3">{code.replace('ERR_NGROK_', '')}</span>}
+      {outcome === 'cut' && <span className="ml-1.5 font-regular text-cinnabar">cut</span>}
+    </span>
+  );
+}
+
+export function milliseconds(ms: number): string {
+  if (ms < 10) return `${ms.toFixed(1)} ms`;
+  if (ms < 10_000) return `${Math.round(ms)} ms`;
+  return `${(ms / 1000).toFixed(1)} s`;
+}
+
+export function sizeOf(count: number): string {
+  return figureText(bytes(count));
+}
+
+/** 24 hours with milliseconds, in the reader's zone. */
+export function clock(iso: string): string {
+  const date = new Date(iso);
+  return `${date.toLocaleTimeString('en-GB', { hour12: false })}.${String(date.getMilliseconds()).padStart(3, '0')}`;
+}

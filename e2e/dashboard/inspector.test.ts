@@ -1,0 +1,151 @@
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
+import { type CapturedExchange, InternalClient } from '@portico/api-contract/internal';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openStage, type Stage, type WatchedPage } from '../support/dashboard-stage.ts';
+import { visit } from '../support/visit.ts';
+
+let stage: Stage;
+let watched: WatchedPage;
+let page: Page;
+let base: string;
+let url: string;
+let isBroken = true;
+const upstream = createServer((request, response) => {
+  request.resume();
+  request.on('end', () => {
+    const hostile = '<img src=x onerror="document.title=\'owned\'">\u202e';
+    response.writeHead(isBroken ? 500 : 200, { 'content-type': 'application/json', 'x-hostile': '<b>x</b>' });
+    response.end(JSON.stringify({ ok: !isBroken, note: hostile }));
+  });
+});
+
+beforeAll(async () => {
+  stage = await openStage();
+  await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
+  const { port } = upstream.address() as AddressInfo;
+  const forwarded = await stage.env
+    .agent()
+    .forward({ proto: 'http', subdomain: 'seen', upstream: `127.0.0.1:${port}` });
+  url = forwarded.url;
+  watched = await stage.signedIn();
+  page = watched.page;
+  base = page.url().replace(/\/endpoints$/, '');
+});
+afterAll(async () => {
+  await stage.close();
+  upstream.close();
+});
+
+const row = (text: string) => page.locator('[data-exchange]', { hasText: text });
+const rows = () => page.locator('[data-exchange]').count();
+
+describe('the inspector', () => {
+  it('keeps nothing until it is told to, then shows requests as they pass', async () => {
+    await page.goto(`${base}/inspector`);
+    await page.getByRole('button', { name: 'Turn capture on' }).click();
+    await page.locator('dialog[open] button[type=submit]').click();
+    await page.getByRole('heading', { name: 'No request yet' }).waitFor();
+    await expect
+      .poll(
+        async () => {
+          await visit(stage.env, `${url}/first`);
+          return rows();
+        },
+        { timeout: 15_000 },
+      )
+      .toBeGreaterThan(0);
+  });
+
+  it('finds one, and shows what was in it without running any of it', async () => {
+    await visit(stage.env, `${url}/search/me?x=1`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: 'Bearer hidden-from-all' },
+      body: '{"a":"<script>document.title=1</script>"}',
+    });
+    await row('/search/me').waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type('method:POST status:5xx');
+    await expect.poll(rows, { timeout: 10_000 }).toBe(1);
+    expect(decodeURIComponent(page.url())).toContain('q=method:POST status:5xx');
+    await page.keyboard.press('Enter');
+    await row('/search/me').locator('a').click();
+    await page.getByText('<script>document.title=1</script>').first().waitFor();
+    await page.getByRole('tab', { name: 'Request' }).click();
+    await page.getByText('hidden by settings').waitFor();
+    await page.getByRole('tab', { name: 'Response' }).click();
+    await page.getByText('<b>x</b>').waitFor();
+    expect(await page.content()).not.toContain('hidden-from-all');
+    expect(await page.title()).toContain('Inspector');
+  });
+
+  it('sends it again, changed, and tells the two answers apart', async () => {
+    isBroken = false;
+    await page.locator('main').click({ position: { x: 5, y: 5 } });
+    await page.getByRole('button', { name: 'Replay with changes' }).click();
+    await page.getByLabel('Path', { exact: true }).fill('/search/again');
+    await page.getByRole('button', { name: 'Send', exact: true }).click();
+    const marks = page.getByRole('checkbox', { name: /^Compare/ });
+    await expect.poll(() => marks.count(), { timeout: 10_000 }).toBe(2);
+    await marks.nth(0).click();
+    await marks.nth(1).click();
+    const difference = page.getByRole('region', { name: 'Difference of the answers' });
+    await difference.getByText('2 differences').waitFor();
+    await difference.getByText('ok', { exact: true }).waitFor();
+    expect(await difference.textContent()).toContain('500');
+  });
+
+  it('stays quick while 500 requests a second come in', async () => {
+    const credential = readFileSync(join(dirname(stage.env.caFile), 'node-edge.credential'), 'utf8').trim();
+    const client = new InternalClient({ baseUrl: stage.env.api.internalUrl, credential });
+    const accountId = base.match(/ac_[0-9A-Za-z]{27}/)?.[0] ?? '';
+    await page.goto(`${base}/inspector`);
+    await row('/search/me').waitFor();
+    for (let seq = 1; seq <= 20; seq += 1) {
+      const exchanges = Array.from({ length: 125 }, (_, at) =>
+        madeUp(accountId, seq * 1_000 + at, `/flood/${seq}/${at}`),
+      );
+      await client.reportExchanges({ nodeId: 'made-up', epoch: 'one', seq, exchanges, dropped: seq === 1 ? 7 : 0 });
+      // Four times a second, as an edge reports.
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+    client.close();
+    await page.getByText(/2,5\d\d of 2,5\d\d shown/).waitFor();
+    await page.getByText('7 dropped').waitFor();
+    // Only what is in sight is in the page.
+    expect(await rows()).toBeLessThan(100);
+    await page.fill('input[type=search]', '/flood/7/124');
+    await expect.poll(rows, { timeout: 10_000 }).toBe(1);
+    expect(watched.faults).toEqual([]);
+  });
+});
+
+function madeUp(accountId: string, number: number, target: string): CapturedExchange {
+  return {
+    id: `req_${String(number).padStart(27, '0')}`,
+    accountId,
+    endpointId: `ep_${'0'.repeat(27)}`,
+    url,
+    at: new Date().toISOString(),
+    clientIp: '203.0.113.5',
+    httpVersion: '1.1',
+    method: 'GET',
+    host: new URL(url).hostname,
+    target,
+    status: 200,
+    errorCode: null,
+    end: 'complete',
+    timing: { policyMs: null, tunnelMs: 1, waitMs: 20, totalMs: 30 },
+    requestBytes: 0,
+    responseBytes: 1_000,
+    agent: null,
+    region: 'local',
+    policy: null,
+    replayOf: null,
+    request: null,
+    response: null,
+  };
+}
