@@ -216,6 +216,8 @@ describe('a page of an account', () => {
     expect(overview.parse(shown.body).connect).toEqual({
       address: 'localhost:4443',
       caSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      caPem: expect.stringContaining('BEGIN CERTIFICATE'),
+      baseDomain: 'portico.localhost',
     });
   });
 
