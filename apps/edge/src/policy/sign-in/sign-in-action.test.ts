@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { Outgoing } from '@portico/outgoing';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { VisitorSessions } from '../../control/visitor-sessions.ts';
 import { KeyRing } from '../../session/key-ring.ts';
 import { onlyAction, policyVisit, seen, type VisitOptions } from '../../testing/policy-visit.util.ts';
 import { KeySets } from '../outgoing/key-sets.ts';
@@ -27,21 +26,13 @@ const SHARED: ProviderSettings = {
   applications: { google: { clientId: 'operator', clientSecret: 'secret' } },
 };
 
-const visitors = new VisitorSessions({
-  client: { visitors: async () => ({ ended: [] }) },
-  nodeId: 'edge-1',
-  everyMs: 3_600_000,
-});
-
 function signIn(settings: ProviderSettings = DEFAULT_PROVIDER_SETTINGS): SignIn {
   const parts = {
     providers: new IdentityProviders({ outgoing, keySets: new KeySets({ outgoing }) }),
     box,
     settings,
     sharedCallback: new SharedCallback({ keys, box, baseDomain: 'portico.localhost' }),
-    visitors,
     sharedDomains: ['portico.localhost'],
-    visitors: { newId: () => 'session', note: () => {}, isEnded: (id: string) => id === 'ended' },
   };
   return new SignIn(parts);
 }
@@ -59,11 +50,11 @@ async function enter(
     (error: unknown) => String(error),
   );
   const fields = typeof outcome !== 'string' && outcome.kind === 'answer' ? outcome.answer.fields : [];
-  const valueOf = (name: string): string => fields[fields.indexOf(name) + 1] ?? '';
+  const fieldNamed = (name: string): string => fields[fields.indexOf(name) + 1] ?? '';
   return {
     seen: typeof outcome === 'string' ? outcome : seen(outcome),
-    cookie: fields.includes('set-cookie') ? valueOf('set-cookie') : visit.added.join('\n'),
-    location: fields.includes('location') ? valueOf('location') : '',
+    cookie: fields.includes('set-cookie') ? fieldNamed('set-cookie') : visit.added.join('\n'),
+    location: fields.includes('location') ? fieldNamed('location') : '',
     forwarded: visit.scope.request?.fields ?? [],
     result: visit.scope.results.oauth,
   };
