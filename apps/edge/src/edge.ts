@@ -295,8 +295,12 @@ export async function startEdge(
     tcp,
     names: { tcpHost: config.tcp.host, ports: () => shownPorts(config, ports) },
     log: part('cloud-endpoints'),
-    onOnline: (endpoint) => warmCertificate(endpoint),
-    onFirstUse: (endpoint) => usage.track(endpoint),
+    onOnline: (endpoint) => {
+      warmCertificate(endpoint);
+      void bindings.recheckAt(endpoint);
+    },
+    // The first visitor was counted already.
+    onFirstUse: (endpoint) => usage.track(endpoint, { whole: true }),
     onGone: (endpoint) => usage.untrack(endpoint),
   });
   const cloudFeed: CloudFeed = new CloudFeed({ client, nodeId, table: cloud, log: part('cloud-endpoints') });

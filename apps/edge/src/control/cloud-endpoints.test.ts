@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import { StreamType } from '@portico/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -76,6 +77,15 @@ describe('a cloud endpoint', () => {
     await api('DELETE', `/endpoints/${made.id}`);
     await sees('moved', /^(404|0) /);
     expect(performance.now() - from).toBeLessThan(20_000);
+  });
+
+  it('counts what it serves', async () => {
+    const made = await cloud(`https://${host('counted')}`, answer('one'));
+    await sees('counted', 'one');
+    await eventually(
+      () => api('GET', '/usage?by=endpoint&span=minute'),
+      ({ usage }) => JSON.stringify(usage).includes(made.id),
+    );
   });
 
   it('shows its URL with the port under which visitors reach it', async () => {
@@ -303,6 +313,25 @@ describe('IP policies', () => {
     await sees('restricted', /agent/);
   });
 
+  it('restrict connections too, which are broken off', async () => {
+    const agent = await dial();
+    const { URL: url } = await agent.bind('tcp');
+    const port = Number(new URL(String(url)).port);
+    const outcome = (): Promise<string> =>
+      new Promise((resolve) => {
+        const socket = connect(port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'));
+        socket.on('data', () => resolve('served'));
+        socket.on('error', () => resolve('reset'));
+        socket.on('close', () => resolve('closed'));
+        cleanups.push(() => socket.destroy());
+      });
+    expect(await outcome()).toBe('served');
+    const policy = await make('/ip_policies', {});
+    await make('/ip_policy_rules', { ip_policy_id: policy.id, cidr: '127.0.0.0/8', action: 'deny' });
+    await make('/ip_restrictions', { type: 'endpoints', enforced: true, ip_policy_ids: [policy.id] });
+    await eventually(outcome, (seen) => seen === 'reset');
+  });
+
   it('restrict agents that are connected already, and those that come back with a known token', async () => {
     const agent = await dial();
     const policy = await make('/ip_policies', {});
@@ -316,6 +345,15 @@ describe('IP policies', () => {
 });
 
 describe('secrets of vaults', () => {
+  it('are there for the first visitor of an agent whose policy names them', async () => {
+    const vault = await make('/vaults', { name: 'of-agents' });
+    await make('/vault_secrets', { vault_id: vault.id, name: 'greeting', value: 'good day' });
+    const agent = await dial();
+    const TrafficPolicy = JSON.stringify(answer("${secrets.get('of-agents', 'greeting')}"));
+    expect((await agent.bind('https', { Domain: host('greets'), TrafficPolicy })).Error).toBe('');
+    expect((await visit(env, host('greets'))).text).toBe('good day');
+  });
+
   it('are there for the policies that name them, and new ones at once', async () => {
     const vault = await make('/vaults', { name: 'words' });
     const secret = await make('/vault_secrets', { vault_id: vault.id, name: 'pass', value: 'sesame' });

@@ -54,11 +54,14 @@ export class UsageReporter {
     this.#timer.unref();
   }
 
-  track(endpoint: Endpointish): void {
+  /** @param options.whole what was counted until now is to be reported, too */
+  track(endpoint: Endpointish, { whole = false }: { whole?: boolean } = {}): void {
     const { requests, connections, bytesIn, bytesOut, errors } = endpoint.counters;
     this.#tracked.set(endpoint, {
       endpoint,
-      reported: { requests, connections, bytesIn, bytesOut, errors },
+      reported: whole
+        ? { requests: 0, connections: 0, bytesIn: 0, bytesOut: 0, errors: 0 }
+        : { requests, connections, bytesIn, bytesOut, errors },
       retired: false,
     });
   }

@@ -235,6 +235,14 @@ export class Bindings {
     }
   }
 
+  /** Somebody else has the URL of this endpoint now, or shares it: asks for those that agents serve there. */
+  async recheckAt(other: Endpoint): Promise<void> {
+    const { proto, host, port, accountId } = other;
+    const internal = host.endsWith('.internal');
+    for (const binding of this.#table.at(keyOf(proto, { host, port, internal }, accountId)))
+      await this.#recheck(binding);
+  }
+
   /** Asks for those endpoints that were taken back while the API was away. */
   async recheckUnchecked(): Promise<void> {
     for (const binding of this.#table.all()) if (binding.unchecked) await this.#recheck(binding);
