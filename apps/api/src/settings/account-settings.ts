@@ -14,6 +14,8 @@ import {
   sealedSecrets,
   wantedEventTypes,
 } from '@portico/db';
+import { SealError } from '@portico/pki';
+import type { Logger } from '@portico/service';
 import { exhaustedBy, hasMonth, type Plans } from '../plans/plans.ts';
 import type { Seals } from '../secrets/seals.ts';
 
@@ -22,7 +24,7 @@ import type { Seals } from '../secrets/seals.ts';
  * secrets that policies on that edge name. Secrets leave their seal only here, for the answer.
  */
 export async function readAccountSettings(
-  { database, seals, plans, now }: { database: Database; seals: Seals; plans: Plans; now(): Date },
+  { database, seals, plans, now, log }: { database: Database; seals: Seals; plans: Plans; now(): Date; log: Logger },
   { accounts }: AccountSettingsRequest,
 ): Promise<AccountSettingsResponse> {
   const { queries } = database;
@@ -56,7 +58,14 @@ export async function readAccountSettings(
     const secrets = wanted.flatMap(({ vault, name }) => {
       const found = sealed.find((secret) => secret.name === name && [secret.vault, secret.vaultId].includes(vault));
       if (found === undefined) return [];
-      return [{ vault, name, value: seals.open('vault_secret', found.id, found.sealedValue) }];
+      try {
+        return [{ vault, name, value: seals.open('vault_secret', found.id, found.sealedValue) }];
+      } catch (error) {
+        if (!(error instanceof SealError)) throw error;
+        // One that cannot be opened is as good as none; it must not keep an edge from all the others.
+        log.error({ err: error, secretId: found.id }, 'a secret cannot be opened');
+        return [];
+      }
     });
     const plan = plans.of(row.plan);
     const used = totals.find(({ accountId }) => accountId === row.accountId);

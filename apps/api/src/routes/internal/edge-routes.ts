@@ -103,7 +103,7 @@ export function edgeRoutes(app: FastifyInstance, context: ApiContext, services: 
   app.post(
     internalPaths.accountSettings,
     (request): Promise<AccountSettingsResponse> =>
-      readAccountSettings({ database, seals, plans, now }, readBody(request, accountSettingsRequest)),
+      readAccountSettings({ database, seals, plans, now, log: context.log }, readBody(request, accountSettingsRequest)),
   );
 
   app.post(

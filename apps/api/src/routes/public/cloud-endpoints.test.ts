@@ -374,6 +374,21 @@ describe('the settings of an account, as edges get them', () => {
     await step('DELETE', `/certificate_authorities/${authority.id}`);
   });
 
+  it('leave out a secret that cannot be opened, and hold the others', async () => {
+    const vault = String((await test.call('POST', '/vaults', { body: { name: 'spoiled' } })).body.id);
+    for (const name of ['good', 'bad']) {
+      await test.call('POST', '/vault_secrets', { body: { name, value: `value of ${name}`, vault_id: vault } });
+    }
+    await test.database.queries.vaultSecret.updateMany({
+      where: { vaultId: vault, name: 'bad' },
+      data: { sealedValue: 'AAAA' },
+    });
+    const names = ['bad', 'good'].map((name) => ({ vault: 'spoiled', name }));
+    expect((await ask(null, names)).changed[0]?.secrets).toEqual([
+      { vault: 'spoiled', name: 'good', value: 'value of good' },
+    ]);
+  });
+
   it('of another account never hold these secrets, and an account that is gone is gone', async () => {
     const answer = await test.edge.accountSettings({
       nodeId: 'edge-1',
