@@ -19,6 +19,7 @@ import { IssuingStore } from './control/issuing-store.ts';
 import { LiveState } from './control/live-state.ts';
 import { Quotas } from './control/quotas.ts';
 import { UsageReporter } from './control/usage-reporter.ts';
+import { VisitorSessions } from './control/visitor-sessions.ts';
 import { CloudEndpoints } from './endpoint/cloud-endpoints.ts';
 import type { Endpoint } from './endpoint/endpoint.ts';
 import { InternalEndpoints } from './endpoint/internal-endpoints.ts';
@@ -116,6 +117,7 @@ export async function startEdge(
   const registry = new RemoteRegistry({ baseUrl: config.internal.url, credential: config.internal.credential });
   const reporting = { client, nodeId, epoch, now };
   const usage = new UsageReporter({ ...reporting, everyMs: limits.usageReportMs, log: part('usage') });
+  const visitorSessions = new VisitorSessions({ client, nodeId, everyMs: limits.usageReportMs });
   const captures = new CaptureReporter({
     client,
     nodeId,
@@ -220,6 +222,7 @@ export async function startEdge(
       pass: (exchange, endpoint, hops) => proxy.pass(exchange, endpoint, hops),
       sweep,
     },
+    visitors: visitorSessions,
   });
   const policies = new Policies({
     serverRegion: config.region,
@@ -357,7 +360,7 @@ export async function startEdge(
     sessions.close();
     client.close();
     for (const listener of opened) await listener.close();
-    await Promise.all([registry.close(), usage.close(), captures.close(), events.close()]);
+    await Promise.all([registry.close(), usage.close(), visitorSessions.close(), captures.close(), events.close()]);
     throw error;
   }
 
@@ -375,6 +378,7 @@ export async function startEdge(
     onChange: (change) => {
       if (change.kind === 'session-command')
         void followCommand(change, { sessions, client, nodeId, log: part('sessions') });
+      else if (change.kind === 'visitors-signed-out') visitorSessions.end(change.sessionIds);
       else {
         if (change.kind === 'certificate-changed' || change.kind === 'domain-changed')
           certificates.recheck(change.host);
@@ -383,6 +387,7 @@ export async function startEdge(
     },
     onUp: () => {
       void bindings.recheckUnchecked();
+      void visitorSessions.flush();
       // Without an answer the next time will do.
       certificates.recheckAll().catch(() => {});
     },
@@ -509,7 +514,14 @@ export async function startEdge(
       connectCertificate.close();
       await Promise.all([issuing.close(), link.close()]);
       await live.close();
-      await Promise.all([registry.close(), usage.close(), captures.close(), events.close(), admin?.close()]);
+      await Promise.all([
+        registry.close(),
+        usage.close(),
+        visitorSessions.close(),
+        captures.close(),
+        events.close(),
+        admin?.close(),
+      ]);
       client.close();
       sessions.close();
       sweep.close();

@@ -1,4 +1,5 @@
 import { Outgoing } from '@portico/outgoing';
+import type { VisitorSessions } from '../control/visitor-sessions.ts';
 import type { KeyRing } from '../session/key-ring.ts';
 import type { AsyncActions } from './async-action.ts';
 import { HttpRequestAction, type InternalTargets } from './outgoing/http-request-action.ts';
@@ -19,6 +20,7 @@ export interface NetworkActionsOptions {
   /** Of tunnels of all accounts: no cookie may be shared under it, and the shared callback is at `oauth.` of it. */
   readonly baseDomain: string;
   readonly internal: InternalTargets;
+  readonly visitors: VisitorSessions;
   readonly keySetLimits?: KeySetLimits;
 }
 
@@ -29,6 +31,7 @@ export function createNetworkActions({
   providers,
   baseDomain,
   internal,
+  visitors,
   keySetLimits,
 }: NetworkActionsOptions): {
   readonly actions: AsyncActions;
@@ -38,7 +41,7 @@ export function createNetworkActions({
 } {
   const outgoing = new Outgoing({ allow });
   // Longer than the others may take, and plain where the owner of a policy writes so.
-  const requests = new Outgoing({ allow, timeoutMs: 30_000, plainHttp: 'always' });
+  const requests = new Outgoing({ allow, timeoutMs: 30_000, plainHttp: 'always', concurrency: 512 });
   const keySets = new KeySets({ outgoing, ...(keySetLimits === undefined ? {} : { limits: keySetLimits }) });
   const box = new SealedBox({ keys });
   const sharedCallback = new SharedCallback({ keys, box, baseDomain });
@@ -47,6 +50,7 @@ export function createNetworkActions({
     box,
     settings: providers,
     sharedCallback,
+    visitors,
     sharedDomains: [baseDomain],
   });
   return {

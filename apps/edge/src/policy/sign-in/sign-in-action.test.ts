@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Outgoing } from '@portico/outgoing';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { VisitorSessions } from '../../control/visitor-sessions.ts';
 import { KeyRing } from '../../session/key-ring.ts';
 import { onlyAction, policyVisit, seen, type VisitOptions } from '../../testing/policy-visit.util.ts';
 import { KeySets } from '../outgoing/key-sets.ts';
@@ -26,12 +27,19 @@ const SHARED: ProviderSettings = {
   applications: { google: { clientId: 'operator', clientSecret: 'secret' } },
 };
 
+const visitors = new VisitorSessions({
+  client: { visitors: async () => ({ ended: [] }) },
+  nodeId: 'edge-1',
+  everyMs: 3_600_000,
+});
+
 function signIn(settings: ProviderSettings = DEFAULT_PROVIDER_SETTINGS): SignIn {
   const parts = {
     providers: new IdentityProviders({ outgoing, keySets: new KeySets({ outgoing }) }),
     box,
     settings,
     sharedCallback: new SharedCallback({ keys, box, baseDomain: 'portico.localhost' }),
+    visitors,
     sharedDomains: ['portico.localhost'],
   };
   return new SignIn(parts);

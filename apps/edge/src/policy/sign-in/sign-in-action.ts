@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { PorticoError } from '@portico/errors';
 import {
   type Answer,
@@ -13,6 +13,7 @@ import {
   signInPathOf,
 } from '@portico/traffic-policy';
 import { LRUCache } from 'lru-cache';
+import type { VisitorSessions } from '../../control/visitor-sessions.ts';
 import type { ActionOf, AsyncAction, AsyncOutcome, AsyncTools } from '../async-action.ts';
 import { NEXT, NO_ERROR, refuse, resultError } from '../outgoing/refusal.ts';
 import {
@@ -56,6 +57,8 @@ const SIGN_INS_AT_ONCE = 5;
 const CHECK_GRACE = 2;
 
 export interface SignInParts {
+  /** Tells owners who is signed in, and knows whom they signed out. */
+  readonly visitors: Pick<VisitorSessions, 'newId' | 'note' | 'isEnded'>;
   readonly providers: IdentityProviders;
   readonly box: SealedBox;
   readonly settings: ProviderSettings;
@@ -185,6 +188,7 @@ export class SignIn {
         const touched = { ...current, seenMs: nowMs };
         if (current !== session || wantsTouch(session, rules, nowMs)) {
           for (const value of await this.#cookies(visit, touched)) tools.addResponseField('set-cookie', value);
+          this.#note(visit, touched);
         }
         scope.setResult(result, this.#resultOf(visit, touched, current !== session));
         return NEXT;
@@ -206,7 +210,8 @@ export class SignIn {
     if (text === null) return null;
     const payload = await this.#parts.box.open(contextOf(visit, 'session'), text, visit.tools.signal);
     const session = parseSession(payload);
-    return session !== null && session.app === visit.app ? session : null;
+    if (session === null || session.app !== visit.app) return null;
+    return this.#parts.visitors.isEnded(session.id) ? null : session;
   }
 
   /** The session, after asking the provider again where the policy wants that from time to time. */
@@ -312,17 +317,40 @@ export class SignIn {
       const session: Session = {
         v: 1,
         app: visit.app,
-        id: randomBytes(16).toString('base64url'),
+        id: this.#parts.visitors.newId(),
         ...identity,
         ...tokens,
         signedInMs: nowMs,
         seenMs: nowMs,
         checkedMs: nowMs,
       };
+      this.#note(visit, session);
       return answer(302, safeReturnPath(start.returnPath), [clear, ...(await this.#cookies(visit, session))]);
     } catch (error) {
       return this.#refused(visit, error, [clear]);
     }
+  }
+
+  /** For the owner of the endpoint: who is signed in where, never what they hold. */
+  #note({ place, request, rules, scope, tools }: Visit, session: Session): void {
+    const { id: endpointId, accountId, url } = tools.endpoint;
+    const time = (ms: number): string => new Date(ms).toISOString();
+    this.#parts.visitors.note({
+      id: session.id,
+      accountId,
+      endpointId,
+      publicUrl: url.slice(0, 2_048),
+      provider: place.kind === 'oauth' ? place.facts.title.toLowerCase() : place.issuerUrl.slice(0, 1_024),
+      subject: session.subject.slice(0, 512),
+      username: '',
+      email: session.email.slice(0, 512),
+      name: session.name.slice(0, 512),
+      ip: scope.connection.clientIp.slice(0, 64),
+      userAgent: (fieldOf(request, 'user-agent') ?? '').slice(0, 512),
+      startedAt: time(session.signedInMs),
+      lastActiveAt: time(session.seenMs),
+      expiresAt: time(endsAtMs(session, rules)),
+    });
   }
 
   /** Ends the session of this browser; the one at the provider goes on. */
