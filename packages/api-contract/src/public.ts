@@ -13,6 +13,7 @@ export * from './public/ip-policies.ts';
 export * from './public/live.ts';
 export * from './public/names.ts';
 export * from './public/people.ts';
+export * from './public/policy-trials.ts';
 export * from './public/records.ts';
 export * from './public/route.ts';
 export * from './public/secrets.ts';

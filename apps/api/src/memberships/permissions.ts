@@ -47,6 +47,9 @@ const special: Readonly<Record<string, { readonly read: Permission; readonly cha
   bot_users: { read: 'resources.read', change: 'keys.manage' },
   ip_restrictions: { read: 'resources.read', change: 'account.manage' },
   personal_access_tokens: null,
+  // Nothing is changed by them.
+  policy_surveys: { read: 'resources.read', change: 'resources.read' },
+  policy_trials: { read: 'resources.read', change: 'resources.read' },
   service_users: { read: 'resources.read', change: 'keys.manage' },
 };
 

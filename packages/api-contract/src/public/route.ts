@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { type Collection, collections } from './collection.ts';
 import { eventDeliveries, eventSource, eventSourceCreate, eventSourceList, eventSourceUpdate } from './events.ts';
 import { capture, captureUpdate, exchangeReplay, exchangeReplayed } from './exchanges.ts';
+import { policySurvey, policySurveyCreate, policyTrial, policyTrialCreate } from './policy-trials.ts';
 import { usage } from './records.ts';
 
 export type Verb = 'list' | 'get' | 'create' | 'update' | 'delete' | (string & {});
@@ -106,6 +107,26 @@ export const publicRoutes: readonly PublicRoute[] = [
     verb: 'update',
     body: captureUpdate,
     answer: { kind: 'object', schema: capture },
+  },
+  {
+    method: 'POST',
+    path: '/policy_trials',
+    collection: 'policy_trials',
+    verb: 'create',
+    summary: 'Says which rules of a traffic policy would fire for a request, and why. Nothing is sent.',
+    query: [],
+    body: policyTrialCreate,
+    answer: { kind: 'object', schema: policyTrial },
+  },
+  {
+    method: 'POST',
+    path: '/policy_surveys',
+    collection: 'policy_surveys',
+    verb: 'create',
+    summary: 'Says what a traffic policy would have done to the newest recorded exchanges.',
+    query: [],
+    body: policySurveyCreate,
+    answer: { kind: 'object', schema: policySurvey },
   },
   {
     method: 'GET',

@@ -70,6 +70,19 @@ export function findExchange(db: Queries, accountId: string, id: string): Promis
   return db.exchange.findFirst({ where: { id, accountId } });
 }
 
+/** The newest, with their contents; those of one endpoint when it is given. */
+export function recentExchanges(
+  db: Queries,
+  accountId: string,
+  { endpointId, limit }: { endpointId: string | null; limit: number },
+): Promise<ExchangeRow[]> {
+  return db.exchange.findMany({
+    where: { accountId, ...(endpointId === null ? {} : { endpointId }) },
+    orderBy: { id: 'desc' },
+    take: limit,
+  });
+}
+
 /** An exchange's repetitions, oldest first. */
 export function replaysOf(db: Queries, accountId: string, id: string): Promise<ExchangeLine[]> {
   return db.exchange.findMany({

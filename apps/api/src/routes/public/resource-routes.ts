@@ -10,6 +10,7 @@ import { exchangeRoutes } from './exchanges.ts';
 import { ipPolicyRoutes } from './ip-policies.ts';
 import { liveRoutes } from './live-resources.ts';
 import { peopleRoutes } from './people.ts';
+import { policyTrialRoutes } from './policy-trials.ts';
 import { recordRoutes } from './records.ts';
 import { reservedAddrRoutes } from './reserved-addrs.ts';
 import { reservedDomainRoutes } from './reserved-domains.ts';
@@ -31,5 +32,6 @@ export function resourceRoutes(app: FastifyInstance, context: ApiContext, live: 
   serviceUserRoutes(app, context);
   peopleRoutes(app, context);
   exchangeRoutes(app, context, live);
+  policyTrialRoutes(app, context);
   recordRoutes(app, context);
 }
