@@ -283,7 +283,7 @@ describe('limits', () => {
       arrived[held.length - 1]?.resolve();
     });
     const arrived = Array.from({ length: 4 }, () => Promise.withResolvers<void>());
-    const client = outgoing({ concurrency: 2 });
+    const client = outgoing({ concurrency: 2, groupConcurrency: 5 });
     const send = (): Promise<unknown> => client.send(`http://127.0.0.1:${port}/`);
     const all = [send(), send(), send(), send()];
     await arrived[1]?.promise;
@@ -295,6 +295,30 @@ describe('limits', () => {
     }
     await Promise.all(all);
     expect(client.underWay).toBe(0);
+  });
+
+  it('leaves room for others when one place is slow or one caller asks a lot', async () => {
+    const slow = await listen(createTcpServer(() => undefined));
+    const quick = await serve((_request, response) => response.end('quick'));
+    const client = outgoing({ concurrency: 8 });
+    const stop = new AbortController();
+    const send = (port: number, group?: string): Promise<unknown> =>
+      client.send(`http://127.0.0.1:${port}/`, {
+        signal: stop.signal,
+        ...(group === undefined ? {} : { group }),
+      });
+    const stuck = [
+      failureOf(send(slow)),
+      failureOf(send(slow)),
+      failureOf(send(slow, 'a')),
+      failureOf(send(slow, 'a')),
+    ];
+    expect(await failureOf(send(slow))).toBe('busy');
+    expect(await failureOf(send(quick, 'a'))).toBe('busy');
+    await send(quick);
+    await send(quick, 'b');
+    stop.abort();
+    expect(await Promise.all(stuck)).toEqual(['aborted', 'aborted', 'aborted', 'aborted']);
   });
 
   it('ends with the signal of its caller, and with its owner', async () => {

@@ -15,6 +15,8 @@ export interface OutgoingOptions {
   readonly maxBytes?: number;
   /** Requests under way; default 64. As many again may wait for their turn, within their time. */
   readonly concurrency?: number;
+  /** Of them, those of one group, so that one account or one slow host leaves room for others; default a quarter. */
+  readonly groupConcurrency?: number;
   readonly resolver?: Resolver;
   /** Further certificates (PEM) to trust beside the usual ones. */
   readonly ca?: readonly string[];
@@ -34,6 +36,8 @@ export interface OutgoingRequest {
   /** Shorter times and sizes than those of the options; never longer. */
   readonly timeoutMs?: number;
   readonly maxBytes?: number;
+  /** Who is counted together; the host when absent. */
+  readonly group?: string;
   /** Each target is checked like the first. 0 (default): a redirect is the answer. */
   readonly maxRedirects?: number;
 }
@@ -73,6 +77,7 @@ export class Outgoing {
   readonly #guard: AddressGuard;
   readonly #closing = new AbortController();
   readonly #waiting: (() => void)[] = [];
+  readonly #groups = new Map<string, number>();
   #underWay = 0;
 
   constructor({
@@ -81,11 +86,12 @@ export class Outgoing {
     timeoutMs = 5_000,
     maxBytes = 1_048_576,
     concurrency = 64,
+    groupConcurrency = Math.ceil(concurrency / 4),
     resolver = resolveAll,
     ca = [],
     ownAddresses,
   }: OutgoingOptions = {}) {
-    this.#options = { plainHttp, timeoutMs, maxBytes, concurrency, resolver, ca };
+    this.#options = { plainHttp, timeoutMs, maxBytes, concurrency, groupConcurrency, resolver, ca };
     this.#guard = new AddressGuard({ allow, ...(ownAddresses === undefined ? {} : { ownAddresses }) });
   }
 
@@ -109,11 +115,16 @@ export class Outgoing {
     ]);
     try {
       signal.throwIfAborted();
-      await this.#enter(signal);
+      const leaveGroup = this.#enterGroup(request.group ?? checkUrl(url).host);
       try {
-        return await this.#follow(url, request, signal);
+        await this.#enter(signal);
+        try {
+          return await this.#follow(url, request, signal);
+        } finally {
+          this.#leave();
+        }
       } finally {
-        this.#leave();
+        leaveGroup();
       }
     } catch (error) {
       if (error instanceof OutgoingError) throw error;
@@ -197,6 +208,20 @@ export class Outgoing {
     // More could not be told apart from an attempt to hide one.
     if (addresses.length > ADDRESSES_MAX) throw new OutgoingError('unresolved', `${hostname} has too many addresses`);
     return addresses;
+  }
+
+  /** Those that wait count as well: a group gets no more places in the queue than under way. */
+  #enterGroup(group: string): () => void {
+    const count = this.#groups.get(group) ?? 0;
+    if (count >= this.#options.groupConcurrency) {
+      throw new OutgoingError('busy', 'too many requests to the same place are under way');
+    }
+    this.#groups.set(group, count + 1);
+    return () => {
+      const left = (this.#groups.get(group) ?? 1) - 1;
+      if (left === 0) this.#groups.delete(group);
+      else this.#groups.set(group, left);
+    };
   }
 
   async #enter(signal: AbortSignal): Promise<void> {

@@ -67,7 +67,7 @@ export class HttpRequestAction implements AsyncAction<'http-request'> {
       const leftMs = Math.max(1, config.timeoutMs - (performance.now() - startedMs));
       const attempt =
         target === null
-          ? await this.#attempt(sent, config.maxRedirects, leftMs, clientIp, tools.signal)
+          ? await this.#attempt(sent, config.maxRedirects, leftMs, clientIp, tools)
           : await this.#attemptInternal(sent, target, leftMs, tools);
       attempts.push(attemptSummary(attempt.result));
       tools.signal.throwIfAborted();
@@ -101,7 +101,7 @@ export class HttpRequestAction implements AsyncAction<'http-request'> {
     maxRedirects: number,
     timeoutMs: number,
     clientIp: string,
-    signal: AbortSignal,
+    { endpoint, signal }: AsyncTools,
   ): Promise<Attempt> {
     const startedMs = performance.now();
     const headers = new Headers({ 'user-agent': 'portico/http-request', 'x-forwarded-for': clientIp });
@@ -118,6 +118,7 @@ export class HttpRequestAction implements AsyncAction<'http-request'> {
         timeoutMs,
         maxBytes: ANSWER_BYTES_MAX,
         maxRedirects,
+        group: endpoint.accountId,
       });
       const problem: [ErrorCode, ErrorDetails] | null =
         maxRedirects > 0 && answer.redirects === maxRedirects && answer.status >= 301 && answer.status <= 308
