@@ -20,6 +20,7 @@ export type Authorization =
 export interface GrantedAccounts {
   /** Rejects with InternalApiError. */
   ensure(accountId: string): Promise<void>;
+  knows(accountId: string): boolean;
   judgeAgent(accountId: string, address: string): 'allowed' | 'denied' | 'not-allowed';
 }
 
@@ -81,7 +82,8 @@ export class Grants {
   ): Promise<Authorization> {
     const tokenHash = createHash('sha256').update(request.token).digest('hex');
     const known = this.#find(tokenHash);
-    if (known !== null) return this.#judged(known, request.clientIp);
+    // A grant alone would open what the account has closed to some addresses.
+    if (known !== null && this.#settings.knows(known.account.id)) return this.#judged(known, request.clientIp);
     const backoff = new Backoff();
     for (;;) {
       signal.throwIfAborted();
@@ -93,7 +95,7 @@ export class Grants {
         await pause(backoff.nextMs(), signal);
       }
       const learned = this.#find(tokenHash);
-      if (learned !== null) return this.#judged(learned, request.clientIp);
+      if (learned !== null && this.#settings.knows(learned.account.id)) return this.#judged(learned, request.clientIp);
     }
   }
 
