@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PorticoError } from '@portico/errors';
 import { Outgoing } from '@portico/outgoing';
 import type { OAuthProvider } from '@portico/traffic-policy';
+import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { serveHttp } from '../../testing/policy-visit.util.ts';
 import { KeySets } from '../outgoing/key-sets.ts';
@@ -175,6 +176,85 @@ describe('an OAuth provider', () => {
   ])('fails with a code that says whose fault it is: %s', async (_what, given, says) => {
     answers = given;
     expect(await codeOf(finish('google'))).toMatch(says);
+  });
+});
+
+describe('an issuer', () => {
+  const application = { clientId: 'the-client', clientSecret: 'the-secret' };
+  const connect = (issuerUrl: string, out = outgoing): Promise<IdentityProvider> =>
+    IdentityProvider.connect({ kind: 'oidc', issuerUrl }, application, {
+      outgoing: out,
+      keySets: new KeySets({ outgoing: out }),
+    });
+  const metadata = (changes: object = {}): Answers => ({
+    '/.well-known/openid-configuration': json({
+      issuer: `${server.url}`,
+      authorization_endpoint: `${server.url}/auth`,
+      token_endpoint: `${server.url}/token`,
+      jwks_uri: `${server.url}/jwks`,
+      userinfo_endpoint: `${server.url}/user`,
+      ...changes,
+    }),
+  });
+
+  it('is not asked at a private address, and for nothing at one', async () => {
+    const guarded = new Outgoing();
+    answers = metadata();
+    expect(await codeOf(connect(server.url, guarded))).toMatch(/^3160 .*may not be dialled/);
+    guarded.close();
+    expect(asked).toEqual([]);
+    const { port } = new URL(server.url);
+    answers = { ...metadata({ token_endpoint: `http://127.0.0.2:${port}/token` }) };
+    const connected = await connect(server.url);
+    const start = connected.newStart();
+    const back = new URL(`https://demo.example/cb?code=abc&state=${start.state}`);
+    expect(await codeOf(connected.finish(back, start, 0))).toMatch(/^3160 .*may not be dialled/);
+  });
+
+  it('has to be who it says, and to say where it can be asked', async () => {
+    answers = metadata({ issuer: 'https://another.example' });
+    expect(await codeOf(connect(server.url))).toMatch(/^3160 /);
+    answers = { '/.well-known/openid-configuration': (_request, response) => response.end('<html>') };
+    expect(await codeOf(connect(server.url))).toMatch(/^3160 /);
+    answers = {
+      '/.well-known/openid-configuration': (_request, response) =>
+        response.writeHead(302, { location: 'http://127.0.0.2/' }).end(),
+    };
+    expect(await codeOf(connect(server.url))).toMatch(/^3160 /);
+    expect(await codeOf(connect('no url'))).toMatch(/^3160 /);
+  });
+
+  it('is believed only what it signed itself, for this sign-in and this application', async () => {
+    const own = await generateKeyPair('RS256');
+    const strange = await generateKeyPair('RS256');
+    const jwk = { ...(await exportJWK(own.publicKey)), kid: 'one', alg: 'RS256' };
+    const tried = async (claims: object, key: CryptoKey = own.privateKey): Promise<string> => {
+      const connected = await connect(server.url);
+      const start = connected.newStart();
+      const idToken = await new SignJWT({ nonce: start.nonce, email: 'a@example.com', name: 'A', ...claims })
+        .setProtectedHeader({ alg: 'RS256', kid: 'one' })
+        .setIssuer(server.url)
+        .setAudience('the-client')
+        .setSubject('x')
+        .setIssuedAt()
+        .setExpirationTime('5m')
+        .sign(key);
+      answers = {
+        ...metadata(),
+        '/jwks': json({ keys: [jwk] }),
+        '/token': json({ access_token: 'at', token_type: 'bearer', id_token: idToken }),
+      };
+      const back = new URL(`https://demo.example/cb?code=abc&state=${start.state}`);
+      const finished = connected.finish(back, start, 0);
+      return finished.then(
+        ({ identity }) => identity.email,
+        () => codeOf(finished),
+      );
+    };
+    answers = metadata();
+    expect(await tried({})).toBe('a@example.com');
+    expect(await tried({}, strange.privateKey)).toMatch(/^3164 .*ID token/);
+    expect(await tried({ nonce: 'of another sign-in' })).toMatch(/^3164 /);
   });
 });
 
