@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Agent } from '@portico/agent';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { launchBrowser } from '../support/browser.ts';
 import { type RunningProvider, signInAtProvider, startIdentityProvider } from '../support/identity-provider.ts';
@@ -158,6 +158,62 @@ describe('sign-in by policy', () => {
     const [cookie] = (await page.context().cookies()).filter(({ name: each }) => each === '__Host-portico.session');
     expect(cookie).toMatchObject({ httpOnly: true, secure: true, sameSite: 'Lax', path: '/' });
     expect(cookie?.value).not.toContain('alice');
+  });
+
+  it('shows the owner who is signed in, and signs them out within seconds when the owner says so', async () => {
+    const url = await serve('oidc', 'openid-connect');
+    const page = await newPage();
+    await page.goto(url);
+    await signInAtProvider(page, 'carol');
+    interface Listed {
+      readonly application_users: readonly { readonly id: string }[];
+      readonly application_sessions: readonly { readonly id: string }[];
+    }
+    const ask = async (method: string, path: string): Promise<Partial<Listed>> => {
+      const answer = await fetch(`${env.api.publicUrl}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${env.apiKey}` },
+      });
+      return answer.status === 204 ? {} : JSON.parse(await answer.text());
+    };
+    const users = await vi.waitFor(
+      async () => {
+        const { application_users } = await ask(
+          'GET',
+          `/app/users?filter=${encodeURIComponent('obj.email == "carol@people.example"')}`,
+        );
+        expect(application_users).toHaveLength(1);
+        return application_users ?? [];
+      },
+      { timeout: 10_000, interval: 100 },
+    );
+    const [user] = users;
+    expect(user).toMatchObject({ provider_user_id: 'carol', identity_provider: { url: provider.issuer } });
+    const filter = encodeURIComponent(`obj.application_user.id == "${user?.id}"`);
+    const { application_sessions: sessions = [] } = await ask('GET', `/app/sessions?filter=${filter}`);
+    expect(sessions).toMatchObject([
+      {
+        public_url: expect.stringContaining('with-oidc'),
+        browser_session: { user_agent: { raw: expect.stringContaining('Mozilla') }, ip_address: '127.0.0.1' },
+      },
+    ]);
+    await page.goto(`${url}/still`);
+    expect(await page.textContent('h1')).toContain('app of carol');
+    // A script of the page, which is never sent to the provider.
+    const status = () => page.evaluate(async () => (await fetch('/data')).status);
+    expect(await status()).toBe(200);
+    await ask('DELETE', `/app/sessions/${sessions[0]?.id}`);
+    await vi.waitFor(async () => expect(await status()).toBe(401), { timeout: 5_000, interval: 50 });
+    expect((await ask('GET', `/app/sessions?filter=${filter}`)).application_sessions).toEqual([]);
+    // A cookie that was ended stays so on an edge that knew nothing of it.
+    const back = new Promise<void>((resolve) => {
+      agent.on('online', (endpoint, isAgain) => {
+        if (isAgain && endpoint.url.includes('with-oidc')) resolve();
+      });
+    });
+    await env.restartEdge();
+    await back;
+    expect(await status()).toBe(401);
   });
 
   it('keeps the session over a restart of the edge, and for scripts and WebSockets of the page', async () => {

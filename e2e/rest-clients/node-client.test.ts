@@ -45,6 +45,21 @@ describe('the JavaScript client of the REST API', () => {
   const texts = { description: 'of a test', metadata: '{"a":1}' };
   const described = (id: string) => ({ id, description: 'changed' });
 
+  it('drives SSH public keys, and asks for visitors who signed in', async () => {
+    const kind = Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.from([0, 0, 0, 32])]);
+    const publicKey = `ssh-ed25519 ${Buffer.concat([kind, Buffer.alloc(32, 7)]).toString('base64')} me@here`;
+    const body = { ...texts, publicKey, acl: ['bind:*.example.com'] };
+    const made = await lifeOf(client.sshCredentials, [body, { ...body, acl: [] }], described);
+    expect(made).toMatchObject({ publicKey, acl: ['bind:*.example.com'] });
+    await expect(client.sshCredentials.create({ ...body, publicKey: 'ssh-ed25519 AAAA' })).rejects.toMatchObject({
+      statusCode: 400,
+      errorCode: 'ERR_NGROK_215',
+    });
+    expect(await client.applicationUsers.list()).toEqual([]);
+    expect(await client.applicationSessions.list()).toEqual([]);
+    await expect(client.applicationUsers.get('appusr_x')).rejects.toMatchObject({ statusCode: 404 });
+  });
+
   it('drives API keys and authtokens, and sees each secret once', async () => {
     const key = await lifeOf(client.apiKeys, [texts, texts], described);
     expect(key).toMatchObject({ ...texts, token: expect.stringMatching(/^pak_/) });
