@@ -51,8 +51,8 @@ describe('the page that says how programs connect', () => {
     for (const width of [390, 1440]) {
       await page.setViewportSize({ width, height: 900 });
       for (const theme of ['light', 'dark']) {
-        await page.evaluate((name) => document.documentElement.setAttribute('data-theme', name), theme);
-        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        await page.evaluate(`document.documentElement.setAttribute('data-theme', '${theme}')`);
+        const overflow = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
         expect(overflow, `${width} ${theme}`).toBeLessThanOrEqual(0);
         const folder = process.env.PORTICO_TEST_SCREENSHOTS;
         if (folder !== undefined) await page.screenshot({ path: `${folder}/connect-${width}-${theme}.png` });

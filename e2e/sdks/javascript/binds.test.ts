@@ -5,6 +5,7 @@ import { forward, type Listener, type Session } from '@ngrok/ngrok';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import { createRoot, LeafIssuer } from '@portico/pki';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { scale } from '../../support/long.ts';
 import { httpUpstream, tcpUpstream, type Upstream } from '../../support/upstream.ts';
 import { visit } from '../../support/visit.ts';
@@ -128,6 +129,27 @@ describe('what the JavaScript SDK may bind', () => {
     server.close();
   });
 
+  it('turns WebSocket messages into bytes for a TCP upstream', async () => {
+    const echo = await tcpUpstream((socket) => socket.pipe(socket));
+    const listener = await session
+      .httpEndpoint()
+      .websocketTcpConversion()
+      .listenAndForward(`tcp://127.0.0.1:${echo.port}`);
+    const { host } = new URL(urlOf(listener));
+    const client = new WebSocket(`wss://${host}/`, {
+      ca: env.ca,
+      lookup: (_host, _options, callback) => callback(null, [{ address: '127.0.0.1', family: 4 }]),
+    });
+    await once(client, 'open');
+    client.send('over a WebSocket');
+    expect(String((await once(client, 'message'))[0])).toBe('over a WebSocket');
+    client.close();
+    await once(client, 'close');
+    expect((await visit(env, urlOf(listener))).headers['ngrok-error-code']).toBe('ERR_NGROK_3206');
+    await listener.close();
+    await echo.close();
+  });
+
   it('binds and unbinds again and again, and leaves nothing behind', { timeout: scale(120_000, 900_000) }, async () => {
     const rounds = scale(100, 1_000);
     // The package sends its messages one after another, each some 45 ms late: several sessions, so that it ends.
@@ -149,10 +171,8 @@ describe('what the JavaScript SDK may bind', () => {
 
 /** An option that is dropped in silence would leave an endpoint open that its owner takes for guarded. */
 describe('what the JavaScript SDK asks for and does not get', () => {
-  it('is refused by name: WebSocket to TCP, bindings to Kubernetes, labelled listeners', async () => {
-    const http = () => session.httpEndpoint();
-    await expectRefused(http().websocketTcpConversion().listen(false), 'WebsocketTCPConverter');
-    await expectRefused(http().binding('kubernetes').listen(false), 'Bindings kubernetes');
+  it('is refused by name: bindings to Kubernetes, labelled listeners', async () => {
+    await expectRefused(session.httpEndpoint().binding('kubernetes').listen(false), 'Bindings kubernetes');
     await expectRefused(session.labeledListener().label('edge', 'edghts_1').listen(false), 'Labels');
   });
 

@@ -947,6 +947,13 @@ export const catalogue = {
     'Your address may not use this page.',
     'The address {ip} is not allowed by the IP rules of the policy.',
   ),
+  3206: entry(
+    400,
+    'caller',
+    'Only WebSockets are served here',
+    'This address takes WebSocket connections only.',
+    '{url} turns WebSocket messages into TCP bytes, and a plain request came.',
+  ),
   3204: entry(
     403,
     'caller',

@@ -32,6 +32,7 @@ export class BoundEndpoint implements Endpoint, Pool {
   /** Only other endpoints of the account reach it. */
   readonly internal: boolean;
   readonly proxyProtocol: 0 | 1 | 2;
+  readonly webSocketTcp: boolean;
   readonly counters: EndpointCounters = createCounters();
   readonly pool: Pool = this;
   readonly startedAt: Date;
@@ -54,6 +55,7 @@ export class BoundEndpoint implements Endpoint, Pool {
     port: number;
     internal?: boolean;
     proxyProtocol: 0 | 1 | 2;
+    webSocketTcp?: boolean;
     facts: EndpointFacts;
     startedAt: Date;
     policy?: EndpointPolicy | null;
@@ -66,6 +68,7 @@ export class BoundEndpoint implements Endpoint, Pool {
     this.#port = options.port;
     this.internal = options.internal ?? false;
     this.proxyProtocol = options.proxyProtocol;
+    this.webSocketTcp = options.webSocketTcp ?? false;
     this.#facts = options.facts;
     this.startedAt = options.startedAt;
     this.policy = options.policy ?? null;

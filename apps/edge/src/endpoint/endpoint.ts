@@ -28,6 +28,8 @@ export interface Endpoint {
   readonly forwardsProto: 'http1' | 'http2';
   /** Version of the PROXY header that `Member.open` writes before the payload; 0 = none. The proxy need not care. */
   readonly proxyProtocol: 0 | 1 | 2;
+  /** Its upstream speaks bare TCP, and visitors reach it by WebSocket alone. */
+  readonly webSocketTcp?: boolean;
   /** The upstream in the agent's words, for display to its owner only. */
   readonly forwardsTo: string;
   /** What runs on its traffic; swapped whole. Null costs nothing. */

@@ -20,6 +20,7 @@ import { NOT_REACHED } from './pool-stream.ts';
 import { Splice } from './splice.ts';
 import type { Sweep } from './sweep.ts';
 import type { AnswerHandler, UpstreamExchange, UpstreamFailure } from './upstream-exchange.ts';
+import { serveWebSocketTcp } from './websocket-tcp.ts';
 
 /** Finds the endpoint of a host name; `Router` is the one that runs. */
 export interface HttpRoutes {
@@ -168,7 +169,18 @@ export class HttpProxy implements PolicyHost {
   }
 
   forward(exchange: Exchange, endpoint: Endpoint, prepared: UpstreamRequest | null): void {
-    new Forwarding(this, exchange, endpoint, prepared).start();
+    if (endpoint.webSocketTcp === true) this.#convert(exchange, endpoint);
+    else new Forwarding(this, exchange, endpoint, prepared).start();
+  }
+
+  #convert(exchange: Exchange, endpoint: Endpoint): void {
+    try {
+      serveWebSocketTcp(exchange, endpoint, { sweep: this.sweep, idleMs: this.limits.upgradedIdleMs });
+    } catch (error) {
+      if (!(error instanceof PorticoError)) throw error;
+      countError(endpoint.counters, error.code);
+      this.errors.answer(exchange.ownAnswer(), error, { endpoint });
+    }
   }
 }
 

@@ -236,7 +236,7 @@ describe('Auth', () => {
 
 describe('Bind', () => {
   it.each([
-    ['an option that is not honoured', 'https', { WebsocketTCPConverter: {} }, 'ERR_NGROK_310'],
+    ['an option that is not honoured', 'https', { HostHeaderRewrite: true }, 'ERR_NGROK_310'],
     [
       'basic auth with a password that is too short',
       'https',

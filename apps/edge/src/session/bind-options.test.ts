@@ -28,7 +28,6 @@ describe('bind options', () => {
   });
 
   it.each([
-    ['WebsocketTCPConverter', {}],
     ['HostHeaderRewrite', true],
     ['ProxyProto', 3],
     ['SomethingNew', true],

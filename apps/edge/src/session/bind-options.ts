@@ -12,7 +12,7 @@ import {
 
 /**
  * What this edge does for an endpoint beyond carrying bytes; the agent alone sees to `MutualTLSAtAgent`. All but
- * `ProxyProto` become rules of a policy (`bind-policy.ts`).
+ * `ProxyProto` and `WebsocketTCPConverter` become rules of a policy (`bind-policy.ts`).
  */
 const HONOURED: ReadonlySet<OptionName> = new Set<OptionName>([
   'Auth',
@@ -33,6 +33,7 @@ const HONOURED: ReadonlySet<OptionName> = new Set<OptionName>([
   'TrafficPolicy',
   'UserAgentFilter',
   'WebhookVerification',
+  'WebsocketTCPConverter',
 ]);
 
 /**

@@ -65,6 +65,7 @@ interface Candidate {
   readonly request: BindRequest;
   readonly proto: TunnelProto;
   readonly proxyProtocol: 0 | 1 | 2;
+  readonly webSocketTcp: boolean;
   readonly documents: BindDocuments;
   readonly policy: EndpointPolicy | null;
   readonly wanted: Wanted;
@@ -266,8 +267,8 @@ export class Bindings {
     const proof = this.#readProof(session, request, optionsHash);
     const wanted = proof === null ? this.#wanted(proto, request, options) : wantedOf(proof);
     const policy = bindPolicy(this.#policies, documents, targetOf(proto, wanted.kind === 'internal'));
-    const { proxyProtocol } = options;
-    return { session, request, proto, proxyProtocol, documents, policy, wanted, optionsHash, proof };
+    const { proxyProtocol, websocketTcpConverter: webSocketTcp } = options;
+    return { session, request, proto, proxyProtocol, webSocketTcp, documents, policy, wanted, optionsHash, proof };
   }
 
   /** What the token of an earlier bind proves; null without one. @throws PorticoError 335 */
@@ -505,7 +506,7 @@ export class Bindings {
   }
 
   #makeEndpoint(candidate: Candidate, { host, port, internal }: Place): BoundEndpoint {
-    const { proto, proof, request, session, proxyProtocol, policy } = candidate;
+    const { proto, proof, request, session, proxyProtocol, webSocketTcp, policy } = candidate;
     return new BoundEndpoint({
       id: (proof?.endpointId ?? newId('ep', this.#now())) as EndpointId,
       accountId: session.accountId,
@@ -515,6 +516,7 @@ export class Bindings {
       port: internal || proto === 'tcp' ? port : this.#names.ports[proto],
       internal,
       proxyProtocol,
+      webSocketTcp,
       facts: factsOf(request),
       startedAt: new Date(this.#now()),
       policy,
@@ -695,8 +697,9 @@ function targetOf(protocol: TunnelProto, internal: boolean): PolicyTarget {
 }
 
 /** Of two endpoints of a pool that have the same rules, one may serve what the other began. */
-function rulesOf({ facts, proxyProtocol }: BoundEndpoint, documents: BindDocuments): string {
-  return JSON.stringify([facts.forwardsProto, proxyProtocol, documents]);
+function rulesOf(endpoint: BoundEndpoint, documents: BindDocuments): string {
+  const { facts, proxyProtocol, webSocketTcp } = endpoint;
+  return JSON.stringify([facts.forwardsProto, proxyProtocol, webSocketTcp, documents]);
 }
 
 function claimKey(key: string): string {

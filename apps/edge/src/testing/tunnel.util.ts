@@ -122,6 +122,7 @@ export function testEndpoint(options: {
   accountId?: string;
   forwardsTo?: string;
   forwardsProto?: 'http1' | 'http2';
+  webSocketTcp?: boolean;
 }): TestEndpoint {
   const { proto, host = '', port = 0, members, accountId = 'ac_1' } = options;
   const { forwardsTo = 'localhost:3000', forwardsProto = 'http1' } = options;
@@ -147,6 +148,7 @@ export function testEndpoint(options: {
     },
     counters: createCounters(),
     forwardsProto,
+    webSocketTcp: options.webSocketTcp ?? false,
     proxyProtocol: 0,
     forwardsTo,
     policy: null,
