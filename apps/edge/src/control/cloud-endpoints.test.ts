@@ -1,7 +1,11 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: policies hold such texts
+
+import { request } from 'node:https';
 import { connect } from 'node:net';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import { StreamType } from '@portico/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ALICE, CLIENTS_A, MALLORY } from '../testing/client-certificates.util.ts';
 import { errorCode, RawAgent, serveHttp } from '../testing/raw-agent.util.ts';
 import { eventually, visit } from '../testing/visit.util.ts';
 
@@ -341,6 +345,49 @@ describe('IP policies', () => {
     const second = await RawAgent.dial({ port: env.edge.connectPort, ca: env.ca });
     cleanups.push(() => second.close());
     expect(errorCode(await second.auth(env.authtoken))).toBe('ERR_NGROK_116');
+  });
+});
+
+describe('certificate authorities', () => {
+  const ask = (name: string, certificate: object): Promise<string> =>
+    new Promise((resolve) => {
+      const sent = request(
+        {
+          host: '127.0.0.1',
+          port: env.https.port,
+          servername: host(name),
+          ca: env.ca,
+          ...certificate,
+          agent: false,
+          headers: { host: host(name) },
+        },
+        (response) => {
+          let text = '';
+          response.on('data', (part: Buffer) => {
+            text += part.toString();
+          });
+          response.on('error', () => resolve('cut'));
+          response.on('end', () => resolve(text));
+        },
+      );
+      sent.on('error', () => resolve('cut'));
+      sent.end();
+    });
+
+  it('are known by their ids where visitors show certificates', async () => {
+    const authority = await make('/certificate_authorities', { ca_pem: CLIENTS_A });
+    await cloud(`https://${host('members')}`, {
+      on_tcp_connect: [
+        { actions: [{ type: 'terminate-tls', config: { mutual_tls_certificate_authorities: [authority.id] } }] },
+      ],
+      ...answer('hello ${conn.tls.client.subject.common_name}'),
+    });
+    await eventually(
+      () => ask('members', ALICE),
+      (text) => text.startsWith('hello '),
+    );
+    expect(await ask('members', MALLORY)).toBe('cut');
+    expect(await ask('members', {})).toBe('cut');
   });
 });
 
