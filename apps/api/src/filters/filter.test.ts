@@ -115,3 +115,18 @@ describe('a filter', () => {
     );
   });
 });
+
+describe('what the database can look by', () => {
+  const equals = (text: string) => parseFilter(text, ['name', 'description'], new Date()).equals;
+
+  it('is what every accepted item has: equalities that are not under an or or a not', () => {
+    expect(equals('obj.name == "a"')).toEqual([{ field: 'name', value: 'a' }]);
+    expect(equals('"a" == obj.name && (obj.id == "x" && size(obj.description) > 1)')).toEqual([
+      { field: 'name', value: 'a' },
+      { field: 'id', value: 'x' },
+    ]);
+    for (const text of ['obj.name == "a" || obj.id == "x"', '!(obj.name == "a")', 'obj.name != "a"', 'obj.name == 1']) {
+      expect([text, equals(text)]).toEqual([text, []]);
+    }
+  });
+});

@@ -10,7 +10,16 @@ import { PorticoError } from '@portico/errors';
  *
  * No index, arithmetic, ternary or regular expression. Everything is bounded: the text, the depth, the work per item.
  */
-export type Filter = (item: unknown) => boolean;
+export interface Filter {
+  (item: unknown): boolean;
+  /** What every item that it accepts has: by these the database can look before anything is read. */
+  readonly equals: readonly Equality[];
+}
+
+export interface Equality {
+  readonly field: string;
+  readonly value: string;
+}
 
 type Value = string | number | boolean | null | Date | readonly Value[];
 type Term = (item: unknown) => Value;
@@ -19,6 +28,9 @@ interface Parsed {
   readonly term: Term;
   /** Null: not a field. */
   readonly field: string | null;
+  /** A text that stands there as it is; null: something else. */
+  readonly literal?: string;
+  readonly equals?: readonly Equality[];
 }
 
 const textMax = 4_096;
@@ -27,8 +39,8 @@ const depthMax = 32;
 /** @param fields what may be compared besides id and created_at. Throws 250 with what is wrong and where. */
 export function parseFilter(text: string, fields: readonly string[], now: Date): Filter {
   if (text.length > textMax) throw refused(`it is longer than ${textMax} characters`);
-  const { term } = new Parser(tokensOf(text), new Set(['id', 'created_at', ...fields]), now).parse();
-  return (item) => term(item) === true;
+  const { term, equals = [] } = new Parser(tokensOf(text), new Set(['id', 'created_at', ...fields]), now).parse();
+  return Object.assign((item: unknown) => term(item) === true, { equals });
 }
 
 type Token = {
@@ -90,8 +102,10 @@ class Parser {
   #and(): Parsed {
     let left = this.#comparison();
     while (this.#take('&&')) {
-      const [a, b] = [left.term, this.#comparison().term];
-      left = plain((item) => a(item) === true && b(item) === true);
+      const right = this.#comparison();
+      const [a, b] = [left.term, right.term];
+      const equals = [...(left.equals ?? []), ...(right.equals ?? [])];
+      left = { ...plain((item) => a(item) === true && b(item) === true), equals };
     }
     return left;
   }
@@ -103,7 +117,8 @@ class Parser {
     if (compare === undefined) return left;
     this.#next += 1;
     const right = text === 'in' ? this.#listOrValue() : this.#unary();
-    return plain((item) => compare(left.term(item), right.term(item)));
+    const parsed = plain((item) => compare(left.term(item), right.term(item)));
+    return text === '==' ? { ...parsed, equals: [...equality(left, right), ...equality(right, left)] } : parsed;
   }
 
   #unary(): Parsed {
@@ -146,7 +161,8 @@ class Parser {
     if (token.kind === 'string' || token.kind === 'number') {
       this.#next += 1;
       const value = token.kind === 'string' ? token.text : Number(token.text);
-      return plain(() => value);
+      const parsed = plain(() => value);
+      return typeof value === 'string' ? { ...parsed, literal: value } : parsed;
     }
     if (this.#take('(')) {
       const inner = this.#or();
@@ -327,6 +343,10 @@ function unescaped(text: string): string {
   return text.replace(/\\(.)/g, (_whole, character: string) =>
     character === 'n' ? '\n' : character === 't' ? '\t' : character,
   );
+}
+
+function equality({ field }: Parsed, { literal }: Parsed): Equality[] {
+  return field === null || literal === undefined ? [] : [{ field, value: literal }];
 }
 
 function plain(term: Term): Parsed {

@@ -25,8 +25,14 @@ export async function addAuditEvent(db: Queries, accountId: string, event: NewAu
   await db.auditEvent.create({ data: { ...event, before, after, accountId } });
 }
 
-export async function listAuditEvents(db: Queries, accountId: string, page: PageRequest): Promise<Page<AuditEventRow>> {
-  const rows = await db.auditEvent.findMany({ where: { accountId, ...beforeCursor(page) }, ...pageArguments(page) });
+export async function listAuditEvents(
+  db: Queries,
+  accountId: string,
+  page: PageRequest,
+  only: { readonly type?: string; readonly objectId?: string } = {},
+): Promise<Page<AuditEventRow>> {
+  const where = { accountId, ...only, ...beforeCursor(page) };
+  const rows = await db.auditEvent.findMany({ where, ...pageArguments(page) });
   return asPage(rows, page);
 }
 

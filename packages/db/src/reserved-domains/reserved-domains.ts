@@ -44,9 +44,10 @@ export async function listReservedDomains(
   db: Queries,
   accountId: string,
   page: PageRequest,
+  only: { readonly domain?: string } = {},
 ): Promise<Page<ReservedDomainRow>> {
   const rows = await db.reservedDomain.findMany({
-    where: { accountId, ...beforeCursor(page) },
+    where: { accountId, ...only, ...beforeCursor(page) },
     ...pageArguments(page),
   });
   return asPage(rows, page);

@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { type Actor, recordChange } from '../../audit/audit-log.ts';
 import type { ApiContext } from '../../context.ts';
-import { parseFilter } from '../../filters/filter.ts';
+import { type Equality, parseFilter } from '../../filters/filter.ts';
 import type { ApiCaller } from '../../plugins/api-caller.ts';
 import { operationId } from '../../plugins/failure.ts';
 import { readBody } from '../../plugins/json-input.ts';
@@ -25,6 +25,8 @@ export interface CollectionHandlers<Row extends { readonly id: string }, R, C, U
   shape(resources: Resources, row: Row): R;
   list(call: Call, page: PageRequest): Promise<Page<Row>>;
   find(call: Call, id: string): Promise<Row | null>;
+  /** Fields by which the database finds the items of a filter: what has this very value. */
+  readonly listBy?: Readonly<Record<string, (call: Call, value: string, page: PageRequest) => Promise<Page<Row>>>>;
   /** `once` is shown in this answer only: a new secret. */
   create?(call: Call, body: C): Promise<{ readonly row: Row; readonly once?: Partial<R> }>;
   /** Null when it is not there. */
@@ -87,11 +89,9 @@ export function collectionRoutes<
     const resources = resourcesOf(request);
     const call = reading(request);
     const shape = (row: Row) => handlers.shape(resources, row);
-    const list = (part: PageRequest) => handlers.list(call, part);
-    const { items, hasMore } = await filteredPage(list, page, (text) => {
-      const filter = parseFilter(text, collection.filterFields, call.at);
-      return (row) => filter(shape(row));
-    });
+    const filter = page.filter === null ? null : parseFilter(page.filter, collection.filterFields, call.at);
+    const list = listFor(handlers, call, filter?.equals ?? []);
+    const { items, hasMore } = await filteredPage(list, page, () => (row) => filter?.(shape(row)) === true);
     return listBody({ resources, key, path, page }, { items: items.map(shape), hasMore });
   });
 
@@ -190,6 +190,26 @@ export function actorOf(request: FastifyRequest): Actor {
 export function idOf(text: string, noun: string): string {
   if (!/^[\w.-]{1,128}$/.test(text)) throw notFound(noun, text.replace(/[^\w.-]/g, '?'));
   return text;
+}
+
+/** The narrowest list that has everything which a filter with these equalities can accept. */
+function listFor<Row extends { readonly id: string }>(
+  handlers: Pick<CollectionHandlers<Row, unknown, unknown, unknown>, 'list' | 'listBy' | 'find'>,
+  call: Call,
+  equals: readonly Equality[],
+): (page: PageRequest) => Promise<Page<Row>> {
+  for (const { field, value } of equals) {
+    const listBy = handlers.listBy?.[field];
+    if (listBy !== undefined) return (page) => listBy(call, value, page);
+    if (field === 'id') {
+      return async ({ beforeId }) => {
+        const row = /^[\w.-]{1,128}$/.test(value) ? await handlers.find(call, value) : null;
+        const isThere = row !== null && (beforeId === null || row.id < beforeId);
+        return { items: isThere ? [row] : [], hasMore: false };
+      };
+    }
+  }
+  return (page) => handlers.list(call, page);
 }
 
 const filterBatch = 500;

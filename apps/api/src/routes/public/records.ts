@@ -17,6 +17,11 @@ export function recordRoutes(app: FastifyInstance, context: ApiContext): void {
     audited: null,
     shape: (resources, row: AuditEventRow) => resources.auditEvent(row),
     list: ({ queries, caller }, page) => listAuditEvents(queries, caller.accountId, page),
+    listBy: {
+      object_id: ({ queries, caller }, objectId, page) =>
+        listAuditEvents(queries, caller.accountId, page, { objectId }),
+      type: ({ queries, caller }, type, page) => listAuditEvents(queries, caller.accountId, page, { type }),
+    },
     find: ({ queries, caller }, id) => findAuditEvent(queries, caller.accountId, id),
   });
 

@@ -46,6 +46,9 @@ export function reservedDomainRoutes(app: FastifyInstance, context: ApiContext):
       audited: 'domain',
       shape,
       list: ({ queries, caller }, page) => listReservedDomains(queries, caller.accountId, page),
+      listBy: {
+        domain: ({ queries, caller }, domain, page) => listReservedDomains(queries, caller.accountId, page, { domain }),
+      },
       find: ({ queries, caller }, id) => findReservedDomain(queries, caller.accountId, id),
       create: async (call, body) => {
         const domain = body.domain ?? body.name ?? '';
