@@ -5,6 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { catalogue } from '../packages/errors/src/index.ts';
 import { actionsTable } from './actions-table.ts';
+import { apiOperations } from './api-operations.ts';
 import { limitsPage } from './limits-page.ts';
 import { environmentExample } from './settings-page.ts';
 
@@ -27,6 +28,7 @@ async function generated(): Promise<Generated[]> {
     { path: 'docs/errors.md', content: errorsPage() },
     { path: 'docs/limits.md', content: await limitsPage(root) },
     { path: 'docs/traffic-policy.md', content: policyPage() },
+    { path: 'packages/api-contract/src/operations.json', content: apiOperations() },
     { path: '.env.example', content: environmentExample(root) },
   ];
 }

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { apiCommand } from './commands/api.ts';
 import { authtokenCommand } from './commands/authtoken.ts';
 import { buildClientCommand } from './commands/build-client.ts';
 import { completionCommand } from './commands/completion.ts';
@@ -85,6 +86,7 @@ Examples:
     config.addCommand(command(context));
   for (const command of [httpCommand, tcpCommand, tlsCommand, startCommand, diagnoseCommand])
     program.addCommand(command(context, setExitCode));
+  program.addCommand(apiCommand(context));
   program.addCommand(config);
   program.addCommand(serviceCommand(context));
   program.addCommand(completionCommand(context));
