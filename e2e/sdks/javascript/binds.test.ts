@@ -129,6 +129,17 @@ describe('what the JavaScript SDK may bind', () => {
     server.close();
   });
 
+  it('sends who is not signed in to the provider of `oauth`, with an application of the owner', async () => {
+    const listener = await session
+      .httpEndpoint()
+      .oauth('google', undefined, undefined, ['openid', 'email'], 'the-client', 'the-secret')
+      .listenAndForward(to);
+    const { status, headers } = await visit(env, urlOf(listener));
+    expect([status, headers.location]).toEqual([302, expect.stringMatching(/^https:\/\/accounts\.google\.com\//)]);
+    expect(new URL(headers.location ?? '').searchParams.get('client_id')).toBe('the-client');
+    await listener.close();
+  });
+
   it('turns WebSocket messages into bytes for a TCP upstream', async () => {
     const echo = await tcpUpstream((socket) => socket.pipe(socket));
     const listener = await session
