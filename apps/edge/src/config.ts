@@ -17,6 +17,7 @@ import {
   readText,
 } from '@portico/service';
 import { type ProviderSettings, readProviderSettings } from './policy/sign-in/provider-settings.ts';
+import type { IpDataFiles } from './policy/ip-data.ts';
 import { type VisitorLimits, visitorLimits } from './proxy/limits.ts';
 
 /** Everything the edge needs to start; nothing below it reads the environment. Ports may be 0: any free one. */
@@ -38,6 +39,8 @@ export interface EdgeConfig {
   readonly trustedProxies: readonly string[];
   /** CIDRs of private networks that policies may send requests to; loopback and private addresses are refused otherwise. */
   readonly outgoingAllow: readonly string[];
+  /** What policies may know about addresses. */
+  readonly ipData: IpDataFiles;
   /** Applications and own servers of OAuth providers. */
   readonly oauthProviders: ProviderSettings;
   /** Names and addresses of the connect port's certificate beyond localhost, loopback and `connect.<base>`. */
@@ -177,6 +180,10 @@ export function readConfig(env: Environment): EdgeConfig {
     },
     trustedProxies: readCidrs(env, 'PORTICO_TRUSTED_PROXIES'),
     outgoingAllow: readCidrs(env, 'PORTICO_OUTGOING_ALLOW'),
+    ipData: {
+      databases: readFiles(env, 'PORTICO_GEOIP_FILES'),
+      categories: readOptional(env, 'PORTICO_IP_CATEGORIES_FILE'),
+    },
     oauthProviders: readProviderSettings(env, 'PORTICO_OAUTH_PROVIDERS_FILE'),
     connectNames: readConnectNames(env, 'PORTICO_CONNECT_NAMES'),
     platformHosts: readPlatformHosts(env, baseDomain),
@@ -211,6 +218,13 @@ function readNodeId(env: Environment): string {
 function readPublicPort(env: Environment, variable: string): number | null {
   if (readOptional(env, variable) === null) return null;
   return readInteger(env, variable, 0, { min: 1, max: 65_535, what: 'a port from 1 to 65535' });
+}
+
+function readFiles(env: Environment, variable: string): string[] {
+  return (readOptional(env, variable) ?? '')
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
 }
 
 function readConnectNames(env: Environment, variable: string): string[] {

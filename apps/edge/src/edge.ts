@@ -37,6 +37,7 @@ import { TrafficEvents } from './observe/traffic-events.ts';
 import { Watchdog } from './observe/watchdog.ts';
 import { ForwardInternal } from './policy/forward-internal.ts';
 import { createNetworkActions } from './policy/network-actions.ts';
+import { IpData } from './policy/ip-data.ts';
 import { Policies } from './policy/policies.ts';
 import { TlsTerminator } from './policy/tls-terminator.ts';
 import { ErrorAnswers } from './proxy/error-response.ts';
@@ -224,13 +225,18 @@ export async function startEdge(
     },
     visitors: visitorSessions,
   });
+  const { databases, categories } = config.ipData;
+  const ipData =
+    databases.length === 0 && categories === null
+      ? null
+      : new IpData({ files: config.ipData, log: part('ip-data') });
   const policies = new Policies({
     serverRegion: config.region,
     data: {
       ipPolicy: (accountId, id) => settings.ipPolicy(accountId, id),
       secret: (accountId, vault, name) => settings.secret(accountId, vault, name),
       certificateAuthority: (accountId, id) => settings.certificateAuthority(accountId, id),
-      ipFacts: () => null,
+      ipFacts: (ip) => ipData?.facts(ip) ?? null,
     },
     asyncActions: { ...network.actions, 'forward-internal': new ForwardInternal(internal) },
     onLog: (endpoint, metadata) => part('policy').info({ endpointId: endpoint.id, metadata }, 'log action'),
@@ -509,6 +515,7 @@ export async function startEdge(
       for (const session of sessions.all()) session.close('the edge is closing');
       await agentListener.close();
       network.close();
+      ipData?.close();
       platformHosts.close();
       await https.close();
       connectCertificate.close();
