@@ -16,8 +16,8 @@ import {
   readPortRange,
   readText,
 } from '@portico/service';
-import { type ProviderSettings, readProviderSettings } from './policy/sign-in/provider-settings.ts';
 import type { IpDataFiles } from './policy/ip-data.ts';
+import { type ProviderSettings, readProviderSettings } from './policy/sign-in/provider-settings.ts';
 import { type VisitorLimits, visitorLimits } from './proxy/limits.ts';
 
 /** Everything the edge needs to start; nothing below it reads the environment. Ports may be 0: any free one. */

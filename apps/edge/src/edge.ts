@@ -36,8 +36,8 @@ import { Metrics } from './observe/metrics.ts';
 import { TrafficEvents } from './observe/traffic-events.ts';
 import { Watchdog } from './observe/watchdog.ts';
 import { ForwardInternal } from './policy/forward-internal.ts';
-import { createNetworkActions } from './policy/network-actions.ts';
 import { IpData } from './policy/ip-data.ts';
+import { createNetworkActions } from './policy/network-actions.ts';
 import { Policies } from './policy/policies.ts';
 import { TlsTerminator } from './policy/tls-terminator.ts';
 import { ErrorAnswers } from './proxy/error-response.ts';
@@ -227,9 +227,7 @@ export async function startEdge(
   });
   const { databases, categories } = config.ipData;
   const ipData =
-    databases.length === 0 && categories === null
-      ? null
-      : new IpData({ files: config.ipData, log: part('ip-data') });
+    databases.length === 0 && categories === null ? null : new IpData({ files: config.ipData, log: part('ip-data') });
   const policies = new Policies({
     serverRegion: config.region,
     data: {
