@@ -6,9 +6,11 @@ import {
   Globe,
   KeyRound,
   Laptop,
+  ListTree,
   type LucideIcon,
   Network,
   Plug,
+  ScanSearch,
   ScrollText,
   Send,
   ShieldCheck,
@@ -42,7 +44,8 @@ export const pageGroups: readonly PageGroup[] = [
     name: 'Traffic',
     pages: [
       { label: 'Endpoints', path: 'endpoints', Icon: Waypoints, counts: 'endpoints', isInBar: true },
-      { label: 'Agents', path: 'agents', Icon: Laptop, counts: 'agents', isInBar: true },
+      { label: 'Inspector', path: 'inspector', Icon: ScanSearch, isInBar: true },
+      { label: 'Agents', path: 'agents', Icon: Laptop, counts: 'agents' },
       { label: 'Connect', path: 'connect', Icon: Plug },
     ],
   },
@@ -57,6 +60,7 @@ export const pageGroups: readonly PageGroup[] = [
   {
     name: 'Rules',
     pages: [
+      { label: 'Policy', path: 'policy', Icon: ListTree },
       { label: 'IP policies', path: 'ip-policies', Icon: Network },
       { label: 'Vaults', path: 'vaults', Icon: Vault },
     ],
