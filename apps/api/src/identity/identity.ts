@@ -16,6 +16,7 @@ import { Steps } from './steps.ts';
 /** Everything about people: who they are, how they prove it, and what they belong to. */
 export interface Identity {
   readonly sessions: Sessions;
+  readonly throttle: Throttle;
   readonly signIns: SignIns;
   readonly steps: Steps;
   readonly secondFactors: SecondFactors;
@@ -55,5 +56,5 @@ export function makeIdentity(context: ApiContext, passwords: Passwords, masterKe
     await failures.close();
     await mailer.close();
   };
-  return { sessions, signIns, steps, secondFactors, passkeys, people, oidc, team, mailer, close };
+  return { sessions, throttle, signIns, steps, secondFactors, passkeys, people, oidc, team, mailer, close };
 }

@@ -101,6 +101,16 @@ describe('a passkey', () => {
     expect((await browser.delete(`/passkeys/${id}`)).status).toBe(404);
   });
 
+  it('is asked for a few times a minute from one address: 4002', async () => {
+    const slow = await TestApi.start({ limits: { signIn: { accountTries: 5, addressTries: 3, windowMs: 60_000 } } });
+    const browser = new TestBrowser(slow);
+    const statuses: number[] = [];
+    for (let i = 0; i < 4; i += 1) statuses.push((await browser.post('/passkey-sign-in/options')).status);
+    expect(statuses).toEqual([200, 200, 200, 429]);
+    expect(await slow.database.queries.signInStep.count()).toBe(3);
+    await slow.close();
+  });
+
   it('cannot be had at an address without a name', async () => {
     const browser = new TestBrowser(test, { 'x-forwarded-host': '127.0.0.1:4020', origin: 'http://127.0.0.1:4020' });
     expect((await browser.post('/passkey-sign-in/options')).body.error_code).toBe('ERR_NGROK_4016');

@@ -27,7 +27,7 @@ import { type BrowserRoutes, isLoopbackOrigin, readCookie, setCookie, type Visit
 /** Everything for who is not signed in yet. */
 export function signInRoutes(routes: BrowserRoutes, context: ApiContext, identity: Identity): void {
   const { database, config } = context;
-  const { sessions, signIns, steps, passkeys, people, oidc, team, mailer } = identity;
+  const { sessions, throttle, signIns, steps, passkeys, people, oidc, team, mailer } = identity;
 
   routes.open('GET', '/dashboard/v1/sign-in-options', async (_request, _reply, { client }): Promise<SignInOptions> => {
     return {
@@ -50,6 +50,8 @@ export function signInRoutes(routes: BrowserRoutes, context: ApiContext, identit
   });
 
   routes.open('POST', '/dashboard/v1/passkey-sign-in/options', async (request, reply, { client }) => {
+    // What is begun is kept: nobody may have much of it.
+    await throttle.address(client.ip);
     const { options, step } = await passkeys.beginSignIn(client);
     setCookie(request, reply, 'step', { value: step, lifeMs: steps.lifeMs });
     return options;
@@ -64,6 +66,7 @@ export function signInRoutes(routes: BrowserRoutes, context: ApiContext, identit
 
   routes.open('POST', '/dashboard/v1/oidc/start', async (request, reply, { client }) => {
     const { provider, next } = readBody(request, oidcStart);
+    await throttle.address(client.ip);
     const { url, step } = await oidc.begin(provider, ownPath(next ?? '/'), client);
     setCookie(request, reply, 'step', { value: step, lifeMs: steps.lifeMs });
     return { url };
