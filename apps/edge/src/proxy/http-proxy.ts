@@ -282,6 +282,7 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
       endpoint: this.#endpoint,
       member,
       stream: member.open(this.#openHeader(), []),
+      load: visitor.streams,
       onIdle: (connection) => visitor.streams.give(connection),
       onGone: (connection) => visitor.streams.forget(connection),
       onFault: (fault) => this.#proxy.errors.report(fault),
@@ -417,7 +418,7 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
       return;
     }
     this.#phase = 'answering';
-    if (isEventStream(head.fields)) this.#answerGapMs = this.#proxy.limits.upgradedIdleMs;
+    if (mayBeSilent(head.fields)) this.#answerGapMs = this.#proxy.limits.upgradedIdleMs;
     this.#exchange.head(head);
   }
 
@@ -542,8 +543,10 @@ function isIdempotent(method: string): boolean {
   }
 }
 
-function isEventStream(fields: Fields): boolean {
-  return getField(fields, 'content-type')?.toLowerCase().startsWith('text/event-stream') === true;
+/** Streams of events and gRPC calls say something when there is something to say (L12). */
+function mayBeSilent(fields: Fields): boolean {
+  const type = getField(fields, 'content-type')?.toLowerCase() ?? '';
+  return type.startsWith('text/event-stream') || type.startsWith('application/grpc');
 }
 
 /** What the visitor is told of a failure behind the agent; what its owner is told of one that has no words for visitors. */

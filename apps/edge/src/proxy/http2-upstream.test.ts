@@ -162,6 +162,17 @@ describe('an upstream that speaks HTTP/2', () => {
     expect(sessions).toHaveLength(2);
   });
 
+  it('takes more long requests of one visitor than a session would give streams', async () => {
+    const { edge, sessions } = await setUp((stream) => {
+      stream.respond({ ':status': 200 });
+      stream.write('begun');
+    });
+    const session = await visitor(edge);
+    const streams = Array.from({ length: 60 }, () => session.request({ ':path': '/' }));
+    await Promise.all(streams.map((stream) => once(stream, 'data')));
+    expect(sessions).toHaveLength(1);
+  });
+
   it('streams both ways at once, with te, and trailers at the end', async () => {
     const { edge } = await setUp((stream, headers) => {
       stream.respond(

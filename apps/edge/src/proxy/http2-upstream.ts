@@ -36,6 +36,7 @@ export class Http2Upstream {
   readonly #onIdle: (connection: Http2Upstream) => void;
   readonly #onGone: (connection: Http2Upstream) => void;
   readonly #onFault: (error: unknown) => void;
+  readonly #load: { shared: number };
   readonly #exchanges = new Set<Http2UpstreamExchange>();
   #used = false;
   #gone = false;
@@ -45,11 +46,13 @@ export class Http2Upstream {
    * @param onIdle no request is under way
    * @param onGone it takes no more requests; called once. Those under way go on to their own end.
    * @param onFault an error of ours while an answer was handled; the exchange has failed (X19)
+   * @param load where requests under way are counted
    */
   constructor({
     endpoint,
     member,
     stream,
+    load,
     onIdle,
     onGone,
     onFault,
@@ -57,12 +60,14 @@ export class Http2Upstream {
     endpoint: Endpoint;
     member: Member;
     stream: UpstreamStream;
+    load: { shared: number };
     onIdle: (connection: Http2Upstream) => void;
     onGone: (connection: Http2Upstream) => void;
     onFault: (error: unknown) => void;
   }) {
     this.endpoint = endpoint;
     this.member = member;
+    this.#load = load;
     this.#onIdle = onIdle;
     this.#onGone = onGone;
     this.#onFault = onFault;
@@ -118,6 +123,7 @@ export class Http2Upstream {
     });
     this.#used = true;
     this.#exchanges.add(exchange);
+    this.#load.shared += 1;
     return exchange;
   }
 
@@ -128,7 +134,7 @@ export class Http2Upstream {
   }
 
   #over(exchange: Http2UpstreamExchange): void {
-    this.#exchanges.delete(exchange);
+    if (this.#exchanges.delete(exchange)) this.#load.shared -= 1;
     if (this.#exchanges.size > 0) return;
     if (this.takesRequests) this.#onIdle(this);
     else this.#session.destroy();

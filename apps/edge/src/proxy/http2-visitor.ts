@@ -107,6 +107,7 @@ export class Http2Visitor implements Swept {
     if (this.#drainSinceMs !== null && nowMs - this.#drainSinceMs >= DRAIN_NOTICE_MS && !session.closed)
       session.close();
     for (const exchange of this.#exchanges) exchange.sweep(nowMs);
+    this.#serveWaiting();
     if (session.closed) return;
     if (this.#exchanges.size === 0 && nowMs - this.#idleSinceMs >= limits.http2IdleMs) {
       session.close();
@@ -144,7 +145,7 @@ export class Http2Visitor implements Swept {
     if (request.kind === 'malformed') {
       const error = new PorticoError(400, { reason: request.reason });
       this.proxy.errors.answer(exchange, error, { status: request.status });
-    } else if (this.#serving < this.proxy.limits.http2StreamsUpstream) {
+    } else if (this.#hasRoom()) {
       this.#serve(exchange);
     } else {
       this.#waiting.push(exchange);
@@ -171,9 +172,20 @@ export class Http2Visitor implements Swept {
     const at = this.#waiting.indexOf(exchange);
     if (at !== -1) this.#waiting.splice(at, 1);
     this.#idleSinceMs = this.proxy.sweep.now();
-    if (this.#closed || this.#serving >= this.proxy.limits.http2StreamsUpstream) return;
-    const next = this.#waiting.shift();
-    if (next !== undefined) this.#serve(next);
+    this.#serveWaiting();
+  }
+
+  /** Requests that share a stream with others leave its place to those that need one of their own (D7). */
+  #hasRoom(): boolean {
+    return this.#serving - this.visitor.streams.shared < this.proxy.limits.http2StreamsUpstream;
+  }
+
+  #serveWaiting(): void {
+    while (!this.#closed && this.#hasRoom()) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#serve(next);
+    }
   }
 
   /** L18: frames that cost us an answer and the visitor nothing. */

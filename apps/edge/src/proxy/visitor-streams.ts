@@ -24,6 +24,8 @@ export class VisitorStreams {
   /** In use or idle. */
   readonly #http2: Http2Upstream[] = [];
   readonly #endpoints: Endpoint[] = [];
+  /** Requests under way that share a stream with others (`Http2Upstream`) and take none of their own. */
+  shared = 0;
   #closed = false;
 
   constructor(all: IdleStreams) {
