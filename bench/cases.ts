@@ -5,7 +5,6 @@ import {
   churn,
   eventFanOut,
   handshakes,
-  holdOpen,
   http2,
   keepAlive,
   openLoop,
@@ -15,7 +14,7 @@ import {
 } from './load/own.ts';
 import type { LoadResult } from './load/result.ts';
 import { wrk } from './load/wrk.ts';
-import { find, memoryBytes } from './process-group.ts';
+import { find } from './process-group.ts';
 import { type BodyPath, uploadBody } from './upstream.ts';
 
 export interface CaseContext {
@@ -31,9 +30,13 @@ export interface Case {
   readonly unit: string;
   /** Part of the quick run. */
   readonly quick: boolean;
+  /** Also for the minor contestants. */
+  readonly isForAll: boolean;
   /** Null where the contestant has nothing of the kind. */
   load(contestant: RunningContestant, context: CaseContext): (() => Promise<LoadResult>) | null;
 }
+
+const MAIN_CASES = ['1k-64', '1k-1', 'churn', 'down', 'up'];
 
 export const cases: readonly Case[] = [
   { ...requests('1k-64', '1 KB, keep-alive, 64 connections', '/1k', 64), quick: true },
@@ -83,36 +86,10 @@ export const cases: readonly Case[] = [
   overHttp('events', 'Events to 200 listeners', 'event', false, (target, { seconds }) =>
     eventFanOut(target, { listeners: 200, seconds }),
   ),
-  idleVisitors(),
 ];
 
-/** What an open connection costs that has asked once and then says nothing: memory after against memory before. */
-function idleVisitors(): Case {
-  return {
-    id: 'idle-visitors',
-    title: 'Visitors that are connected and idle',
-    unit: 'visitor',
-    quick: false,
-    load: (contestant, { quick }) => {
-      const { http } = contestant;
-      if (http === null) return null;
-      return async () => {
-        const visitors = quick ? 500 : 5_000;
-        const before = { server: memoryBytes(contestant.server()), client: memoryBytes(contestant.client()) };
-        const beganMs = performance.now();
-        const held = await holdOpen(http, visitors);
-        const kib = (side: 'server' | 'client'): string =>
-          ((memoryBytes(contestant[side]()) - before[side]) / 1024 / visitors).toFixed(1);
-        const note = `${kib('server')} + ${kib('client')} KiB each`;
-        held.close();
-        return { units: visitors, seconds: (performance.now() - beganMs) / 1000, faults: held.faults, note };
-      };
-    },
-  };
-}
-
 function bulkBytes(quick: boolean): number {
-  return quick ? 64 * 1024 * 1024 : 1024 * 1024 * 1024;
+  return (quick ? 64 : 512) * 1024 * 1024;
 }
 
 function requests(id: string, title: string, path: BodyPath, connections: number, browser = false): Case {
@@ -134,7 +111,14 @@ function overHttp(
   quick: boolean,
   load: (target: HttpTarget, context: CaseContext) => Promise<LoadResult>,
 ): Case {
-  return { id, title, unit, quick, load: ({ http }, context) => (http === null ? null : () => load(http, context)) };
+  return {
+    id,
+    title,
+    unit,
+    quick,
+    isForAll: MAIN_CASES.includes(id),
+    load: ({ http }, context) => (http === null ? null : () => load(http, context)),
+  };
 }
 
 function overHttps(
@@ -148,6 +132,7 @@ function overHttps(
     title,
     unit,
     quick: false,
+    isForAll: true,
     load: ({ https }, context) => (https === null ? null : () => load(https, context)),
   };
 }
@@ -163,6 +148,7 @@ function overTcp(
     title,
     unit,
     quick: false,
+    isForAll: false,
     load: ({ tcpPort }, context) => (tcpPort === null ? null : () => load(tcpPort, context)),
   };
 }

@@ -41,6 +41,7 @@ export function linkCases(kind: LinkKind): Case[] {
     title: `One TCP stream ${direction} over ${kind.title}`,
     unit: 'MiB',
     quick: false,
+    isForAll: true,
     load: ({ tcpPort }, context) =>
       tcpPort === null
         ? null
@@ -58,6 +59,7 @@ export function linkCases(kind: LinkKind): Case[] {
       title: `20 small requests a second over ${kind.title}, nothing beside them`,
       unit: 'request',
       quick: false,
+      isForAll: true,
       load: ({ http }, { seconds }) =>
         http === null ? null : () => openLoop(http, { perSecond: 20, seconds, path: '/1k' }),
     },
@@ -66,6 +68,7 @@ export function linkCases(kind: LinkKind): Case[] {
       title: `20 small requests a second over ${kind.title}, beside one TCP stream`,
       unit: 'request',
       quick: false,
+      isForAll: true,
       load: ({ http, tcpPort }, context) =>
         http === null || tcpPort === null
           ? null

@@ -1,15 +1,18 @@
 /**
  * `npm run bench`: Portico and every tunnel that people could pick instead, side by side on the same upstream and load.
- * Writes `bench/results/<date>.md`. `-- --quick` takes under five minutes; `-- --help` tells the rest.
+ * Writes `bench/results/<date>.md`, after every case. Everything takes some twenty minutes, `-- --quick` under five;
+ * `-- --help` tells the rest.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Case, cases } from './cases.ts';
 import { contestants } from './contestants/all.ts';
+import type { Contestant } from './contestants/contestant.ts';
 import { type LinkKind, linkCases, linkKinds, throughLinks } from './links.ts';
-import { type Entrant, type Measurement, measureCase } from './measurement.ts';
+import { type Entrant, isFor, type Measurement, measureCase } from './measurement.ts';
+import { type MemoryFigures, measureMemory } from './memory.ts';
 import { type Program, stopAll } from './process-group.ts';
 import { type ContestantLine, writeReport } from './report/report.ts';
 import { startUpstream } from './upstream.ts';
@@ -23,6 +26,7 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     portico: { type: 'string' },
     against: { type: 'string' },
+    resume: { type: 'boolean', default: false },
     out: { type: 'string', default: join(import.meta.dirname, 'results') },
     help: { type: 'boolean', default: false },
   },
@@ -33,9 +37,10 @@ if (values.help) {
   process.stdout.write(`npm run bench -- [options]
   --quick            the first cases, short rounds: under 5 minutes
   --only a,b         contestants whose name begins so; Portico and direct always
-  --cases a,b        of: ${allCases.map(({ id }) => id).join(' ')}
+  --cases a,b        of: ${allCases.map(({ id }) => id).join(' ')} memory
   --rounds n         at least 3 to be worth anything (default 3, quick 3)
-  --seconds n        of each round, whole ones (default 5, quick 1)
+  --seconds n        of each round, whole ones (default 2, quick 1)
+  --resume           goes on with a run that was broken off
   --portico folder   a built checkout to run instead of this one
   --against folder   another one, which enters as "Portico before"
   --out folder       for the report (default bench/results)
@@ -43,12 +48,21 @@ if (values.help) {
   process.exit(0);
 }
 
+const wanted = values.only?.toLowerCase().split(',') ?? null;
+
 /** Near others in what they are; five minutes are short. */
 const LEFT_TO_THE_FULL_RUN = ['rathole Noise', 'chisel'];
 
+/** Over links all that counts are windows: these show what there is to see. */
+const LINK_ROUNDS = 2;
+const crossesLinks = ({ name }: Contestant): boolean =>
+  ['Portico', 'Portico before', 'frp TCP', 'direct'].includes(name) || (wanted?.includes(name.toLowerCase()) ?? false);
+/** Fewer agents than an account may run. */
+const MEMORY_COUNT = 900;
+
 const { quick } = values;
 const rounds = Number(values.rounds ?? 3);
-const seconds = Number(values.seconds ?? (quick ? 1 : 5));
+const seconds = Number(values.seconds ?? (quick ? 1 : 2));
 const progress = (text: string): void => {
   process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
 };
@@ -63,7 +77,6 @@ const wantedCases = values.cases?.split(',') ?? null;
 const isChosen = ({ id, quick: isQuick }: Case): boolean =>
   wantedCases === null ? !quick || isQuick : wantedCases.includes(id);
 const chosenCases = allCases.filter(isChosen);
-const wanted = values.only?.toLowerCase().split(',') ?? null;
 const chosen = contestants(values).filter(
   ({ name }) =>
     name.startsWith('Portico') ||
@@ -71,6 +84,18 @@ const chosen = contestants(values).filter(
     name === 'direct' ||
     wanted?.some((prefix) => name.toLowerCase().startsWith(prefix)),
 );
+
+/** What a run that was broken off had measured; `--resume` goes on from there. */
+const partialFile = join(values.out, 'partial.json');
+const partial = values.resume === true ? readPartial() : null;
+const measurements: Measurement[] = [...(partial?.measurements ?? [])];
+let memory: MemoryFigures | null = partial?.memory ?? null;
+const isMeasured = ({ id }: Case): boolean => measurements.some(({ caseId }) => caseId === id);
+const plainCases = cases.filter(isChosen).filter((each) => !isMeasured(each));
+const chosenLinks = linkKinds.map((kind) => ({ kind, own: linkCases(kind).filter(isChosen) }));
+const wantsMemory = memory === null && (wantedCases === null ? !quick : wantedCases.includes('memory'));
+const warmUpSeconds = 1;
+progress(`about ${Math.ceil(expectedSeconds() / 60)} minutes`);
 
 const upstream = await startUpstream(folder);
 const entrants: Entrant[] = [];
@@ -80,61 +105,74 @@ for (const contestant of chosen) {
   progress(`preparing ${name}`);
   const prepared = await contestant.prepare();
   if ('missing' in prepared) {
-    lines.push({ name, what, version: null, missing: prepared.missing, startMs: null });
+    lines.push({ name, what, version: null, missing: prepared.missing, startMs: null, startUp: null });
     continue;
   }
   const own = join(folder, name.replaceAll(/\W+/g, '-'));
   mkdirSync(own, { recursive: true });
   const beganMs = performance.now();
   try {
-    entrants.push({ name, running: await contestant.start(upstream, own, async (port) => port) });
-    lines.push({ name, what, version: prepared.version, missing: null, startMs: performance.now() - beganMs });
+    const running = await contestant.start(upstream, own, async (port) => port);
+    entrants.push({ contestant, running });
+    const startMs = performance.now() - beganMs;
+    lines.push({ name, what, version: prepared.version, missing: null, startMs, startUp: running.startUp ?? null });
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
-    lines.push({
-      name,
-      what,
-      version: prepared.version,
-      missing: text.replaceAll(/\s+/g, ' ').slice(0, 200),
-      startMs: null,
-    });
+    const missing = text.replaceAll(/\s+/g, ' ').slice(0, 200);
+    lines.push({ name, what, version: prepared.version, missing, startMs: null, startUp: null });
   }
 }
 
-const measurements: Measurement[] = [];
-const warmUpSeconds = quick ? 1 : 3;
-for (const each of cases.filter(isChosen)) {
+for (const each of plainCases) {
   const context = { seconds, folder, quick };
   measurements.push(...(await measureCase(each, entrants, { upstream, rounds, warmUpSeconds, context, progress })));
+  report();
 }
 for (const { running } of entrants) await running.stop();
-for (const kind of linkKinds) measurements.push(...(await overLink(kind)));
+for (const { kind, own } of chosenLinks) {
+  const left = own.filter((each) => !isMeasured(each));
+  if (left.length > 0) measurements.push(...(await overLink(kind, left)));
+  report();
+}
+if (wantsMemory) {
+  const checkout = values.portico === undefined ? {} : { checkout: values.portico };
+  memory = await measureMemory(upstream, join(folder, 'memory'), { count: MEMORY_COUNT, progress, ...checkout });
+}
 await upstream.stop();
-
-const path = writeReport(
-  values.out,
-  {
-    date: new Date().toISOString().slice(0, 10),
-    quick,
-    rounds,
-    seconds,
-    upstream: upstream.name,
-    loadAverage: [loadBefore, loadavg()[0] ?? 0],
-    contestants: lines,
-    measurements,
-  },
-  chosenCases,
-);
+const path = report();
+rmSync(partialFile, { force: true });
 progress('');
 process.stdout.write(`${path}\n`);
 process.exit(0);
 
+/** After every case, so that a run that is broken off is not lost. */
+function report(): string {
+  mkdirSync(values.out, { recursive: true });
+  writeFileSync(partialFile, JSON.stringify({ measurements, memory }));
+  const date = new Date().toISOString().slice(0, 10);
+  const loadAverage = [loadBefore, loadavg()[0] ?? 0];
+  return writeReport(
+    values.out,
+    { date, quick, rounds, seconds, upstream: upstream.name, loadAverage, contestants: lines, measurements, memory },
+    chosenCases,
+  );
+}
+
+function readPartial(): { measurements: Measurement[]; memory: MemoryFigures | null } | null {
+  return existsSync(partialFile) ? JSON.parse(readFileSync(partialFile, 'utf8')) : null;
+}
+
+function expectedSeconds(): number {
+  const takers = (each: Case): number => chosen.filter((contestant) => isFor(contestant, each)).length;
+  const plain = plainCases.reduce((sum, each) => sum + takers(each) * (warmUpSeconds + rounds * seconds + 1), 0);
+  const links = chosenLinks.flatMap(({ own }) => own).length * chosen.filter(crossesLinks).length;
+  return 30 + chosen.length * 2 + plain + links * LINK_ROUNDS * 6 + (wantsMemory ? 90 : 0);
+}
+
 /** The same contestants again, each with such a link between its two halves; one at a time, since links cost CPU. */
-async function overLink(kind: LinkKind): Promise<Measurement[]> {
+async function overLink(kind: LinkKind, own: readonly Case[]): Promise<Measurement[]> {
   const found: Measurement[] = [];
-  const own = linkCases(kind).filter(isChosen);
-  if (own.length === 0) return found;
-  for (const contestant of chosen) {
+  for (const contestant of chosen.filter(crossesLinks)) {
     if (lines.find(({ name }) => name === contestant.name)?.missing !== null) continue;
     const place = join(folder, kind.id, contestant.name.replaceAll(/\W+/g, '-'));
     mkdirSync(place, { recursive: true });
@@ -143,9 +181,9 @@ async function overLink(kind: LinkKind): Promise<Measurement[]> {
       const running = await contestant.start(upstream, place, throughLinks(kind, place, links));
       if (running.tcpPort !== null) {
         for (const each of own) {
-          const entrants = [{ name: contestant.name, running }];
-          const context = { seconds, folder, quick };
-          found.push(...(await measureCase(each, entrants, { upstream, rounds, warmUpSeconds: 1, context, progress })));
+          const options = { upstream, rounds: LINK_ROUNDS, warmUpSeconds: 1, progress };
+          const context = { seconds: Math.max(seconds, 3), folder, quick };
+          found.push(...(await measureCase(each, [{ contestant, running }], { ...options, context })));
         }
       }
       await running.stop();

@@ -1,5 +1,5 @@
 import type { Case, CaseContext } from './cases.ts';
-import type { RunningContestant } from './contestants/contestant.ts';
+import type { Contestant, RunningContestant } from './contestants/contestant.ts';
 import type { LoadResult } from './load/result.ts';
 import { cpuNanoseconds } from './process-group.ts';
 import type { Upstream } from './upstream.ts';
@@ -22,8 +22,14 @@ export interface Measurement {
 }
 
 export interface Entrant {
-  readonly name: string;
+  readonly contestant: Contestant;
   readonly running: RunningContestant;
+}
+
+/** Whether a contestant takes part in a case, as far as both say. */
+export function isFor(contestant: Contestant, each: Case): boolean {
+  if (contestant.cases?.includes(each.id) === false) return false;
+  return each.isForAll || !contestant.isMinor;
 }
 
 /**
@@ -42,10 +48,15 @@ export async function measureCase(
   },
 ): Promise<Measurement[]> {
   const { upstream, rounds, warmUpSeconds, context, progress } = options;
-  const able = entrants.filter(({ running }) => each.load(running, context) !== null);
+  const able = entrants.filter(
+    ({ contestant, running }) => isFor(contestant, each) && each.load(running, context) !== null,
+  );
   const found: Measurement[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    for (const { name, running } of round % 2 === 0 ? able : able.toReversed()) {
+    for (const {
+      contestant: { name },
+      running,
+    } of round % 2 === 0 ? able : able.toReversed()) {
       progress(`${each.id}  round ${round + 1}/${rounds}  ${name}`);
       if (round === 0 && warmUpSeconds > 0) {
         await each
@@ -76,10 +87,23 @@ export async function measureCase(
 
 async function load(each: Case, running: RunningContestant, context: CaseContext): Promise<LoadResult> {
   try {
-    const result = await each.load(running, context)?.();
+    const result = await within(each.load(running, context)?.(), 60_000 + context.seconds * 10_000);
     return result ?? { units: 0, seconds: 0, faults: ['nothing to load'] };
   } catch (error) {
     return { units: 0, seconds: 0, faults: [error instanceof Error ? error.message : String(error)] };
+  }
+}
+
+/** A contestant that hangs must not hang the run. */
+async function within<T>(work: Promise<T> | undefined, ms: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`not over within ${ms / 1000} s`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

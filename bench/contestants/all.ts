@@ -9,6 +9,14 @@ import { ratholeNoise, ratholePlain, ratholeTls } from './rathole.ts';
 import { haproxy, nginxProxy } from './reverse-proxies.ts';
 import { sshReverse } from './ssh.ts';
 
+const ADD_HEADERS = `on_http_request:
+  - actions:
+      - type: add-headers
+        config:
+          headers:
+            x-bench: one
+`;
+
 /**
  * @param portico a checkout to run instead of this one
  * @param against one more, to compare two states of the code
@@ -33,6 +41,24 @@ export function contestants(checkouts: { portico?: string; against?: string }): 
 }
 
 function ours({ portico: checkout, against }: { portico?: string; against?: string }): Contestant[] {
-  const first = portico(checkout === undefined ? {} : { checkout });
-  return against === undefined ? [first] : [first, portico({ name: 'Portico before', checkout: against })];
+  const here = checkout === undefined ? {} : { checkout };
+  return [
+    portico(here),
+    ...(against === undefined ? [] : [portico({ name: 'Portico before', checkout: against })]),
+    portico({
+      ...here,
+      name: 'Portico uninspected',
+      inspect: false,
+      tunnels: ['http'],
+      cases: ['1k-64', 'churn', 'down'],
+    }),
+    portico({
+      ...here,
+      name: 'Portico policy',
+      what: 'as Portico, with one rule that adds a header',
+      policy: ADD_HEADERS,
+      tunnels: ['http'],
+      cases: ['1k-64'],
+    }),
+  ];
 }

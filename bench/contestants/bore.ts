@@ -10,6 +10,7 @@ const CONTROL_PORT = 7835;
 
 export const bore: Contestant = {
   name: 'bore',
+  isMinor: true,
   what: 'Rust; a data connection per visitor, no encryption',
   prepare: () => buildRust('bore-cli', '0.6.0', 'bore'),
   start: async (upstream, folder, reach) => {

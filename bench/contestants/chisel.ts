@@ -8,6 +8,7 @@ import { portTunnels, runningPortTunnel } from './port-tunnel.ts';
 
 export const chisel: Contestant = {
   name: 'chisel',
+  isMinor: true,
   what: 'Go; reverse ports over SSH in a WebSocket',
   prepare: () => buildGo('github.com/jpillora/chisel', 'v1.10.1', { chisel: '.' }),
   start: async (upstream, folder, reach) => {

@@ -17,6 +17,10 @@ export interface RunningContestant {
   /** Its processes now, those of the side that visitors reach first. */
   server(): number[];
   client(): number[];
+  /** How agents reach it, for those who open many. */
+  readonly agents?: { readonly connectUrl: string; readonly ca: string; readonly authtoken: string };
+  /** From nothing to where each side serves; only where they start by themselves. */
+  readonly startUp?: { readonly serverMs: number; readonly clientMs: number };
   stop(): Promise<void>;
 }
 
@@ -24,6 +28,10 @@ export type Reach = (port: number) => Promise<number>;
 
 export interface Contestant {
   readonly name: string;
+  /** Near another in what it is: it takes part in the main cases only. */
+  readonly isMinor?: boolean;
+  /** Ids of the cases that it is for; all without it. */
+  readonly cases?: readonly string[];
   /** One line for the table of contestants. */
   readonly what: string;
   /** Builds or finds it. @returns its version, or why it cannot be had */

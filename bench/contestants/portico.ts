@@ -13,6 +13,7 @@ interface Ready {
   readonly connect: { readonly host: string; readonly port: number };
   readonly caFile: string;
   readonly agentConfigFile: string;
+  readonly authtoken: string;
   readonly pids: { readonly edge: number };
 }
 
@@ -23,21 +24,33 @@ interface Ready {
  * @param checkout another one, to compare two states of the code in one run
  * @param nodeOptions NODE_OPTIONS of edge and agents, to profile them
  * @param tunnels which agents to start
+ * @param policy a policy document for every endpoint
+ * @param cases see `Contestant.cases`
+ * @param inspect false: agents keep nothing for their inspector
  */
 export function portico({
   name = 'Portico',
   checkout = ownCheckout,
   nodeOptions = '',
   tunnels = ['http', 'https', 'tcp'],
+  inspect = true,
+  policy,
+  cases,
+  what,
 }: {
   name?: string;
+  what?: string;
   checkout?: string;
   nodeOptions?: string;
   tunnels?: readonly ('http' | 'https' | 'tcp')[];
+  inspect?: boolean;
+  policy?: string;
+  cases?: readonly string[];
 } = {}): Contestant {
   return {
     name,
-    what: 'edge and agent, tunnel over TLS, strict HTTP, inspection and metrics on',
+    ...(cases === undefined ? {} : { cases }),
+    what: what ?? `edge and agent, tunnel over TLS, strict HTTP, metrics on, inspection ${inspect ? 'on' : 'off'}`,
     prepare: async () => {
       if (!existsSync(join(checkout, 'apps/dashboard/.next/standalone'))) return { missing: 'run npm start once' };
       const manifest: { version: string } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'));
@@ -60,7 +73,9 @@ export function portico({
         env: { ...ports, PORTICO_DATA_DIR: data, DATABASE_URL: undefined, NODE_OPTIONS: nodeOptions },
       });
       const readyFile = join(data, 'ready.json');
+      const beganMs = performance.now();
       await platform.whenUp(() => existsSync(readyFile), 90_000);
+      const serverMs = performance.now() - beganMs;
       const ready: Ready = JSON.parse(readFileSync(readyFile, 'utf8'));
       const agentConfig = join(folder, 'agent.yml');
       const { host: connectHost, port: connectPort } = ready.connect;
@@ -72,7 +87,10 @@ export function portico({
         ),
         { mode: 0o600 },
       );
+      const policyFile = policy === undefined ? null : join(folder, 'policy.yml');
+      if (policyFile !== null) writeFileSync(policyFile, policy ?? '');
       const agents: Program[] = [];
+      let clientMs: number | null = null;
       const open = async (label: string, words: readonly string[]): Promise<string> => {
         const agent = new Program({
           name: `portico ${label}`,
@@ -86,6 +104,8 @@ export function portico({
             'stdout',
             '--log-format',
             'json',
+            ...(inspect ? [] : ['--inspect=false']),
+            ...(policyFile === null ? [] : ['--traffic-policy-file', policyFile]),
           ],
           logFile: join(folder, `agent-${label}.log`),
           env: { NODE_OPTIONS: nodeOptions },
@@ -93,7 +113,9 @@ export function portico({
         agents.push(agent);
         const url = (): string | undefined =>
           /"msg":"started tunnel".*?"url":"([^"]+)"|"url":"([^"]+)".*?"msg":"started tunnel"/.exec(agent.output)?.[1];
+        const agentBeganMs = performance.now();
         await agent.whenUp(() => url() !== undefined);
+        clientMs ??= performance.now() - agentBeganMs;
         return url() ?? '';
       };
       const host = `bench.${ready.baseDomain}`;
@@ -102,10 +124,13 @@ export function portico({
       if (has.https) await open('https', ['http', `127.0.0.1:${upstream.httpPort}`, '--url', `https://${host}`]);
       const tcp = has.tcp ? await open('tcp', ['tcp', String(upstream.tcpPort)]) : null;
       const ca = readFileSync(ready.caFile, 'utf8');
+      const startUp = { serverMs, clientMs: clientMs ?? 0 };
       return {
         http: has.http ? { port: ready.http.port, host, ca: null } : null,
         https: has.https ? { port: ready.https.port, host, ca } : null,
         tcpPort: tcp === null ? null : Number(new URL(tcp).port),
+        agents: { connectUrl: `${connectHost}:${connectPort}`, ca, authtoken: ready.authtoken },
+        startUp,
         server: () => processTree(ready.pids.edge),
         client: () => agents.flatMap((agent) => agent.pids),
         stop: async () => {

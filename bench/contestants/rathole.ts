@@ -15,6 +15,7 @@ const PRECISE = { time: '0.3.36' };
 function rathole(transport: Transport): Contestant {
   return {
     name: `rathole ${transport}`,
+    isMinor: transport === 'Noise',
     what: `Rust; a pool of data connections, ${transport === 'plain' ? 'no encryption' : `each with ${transport}`}`,
     prepare: async () => {
       if (transport === 'TLS' && find('openssl') === null) return { missing: 'openssl is not installed' };

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../ports.ts';
 import { accepts, find, Program, run } from '../process-group.ts';
@@ -15,13 +15,23 @@ export const nginxProxy: Contestant = {
   },
   start: async (upstream, folder, reach) => {
     const port = await freePort();
+    const certificate = await selfSigned(folder);
+    const tlsPort = certificate === null ? null : await freePort();
     const config = join(folder, 'proxy.conf');
     writeFileSync(
       config,
       nginxConfig(
         folder,
         port,
-        `location / {
+        `${
+          certificate === null
+            ? ''
+            : `listen 127.0.0.1:${tlsPort} ssl;
+    ssl_certificate ${certificate};
+    ssl_certificate_key ${certificate};
+    ssl_session_tickets off;`
+        }
+    location / {
       proxy_pass http://up;
       proxy_http_version 1.1;
       proxy_set_header Connection "";
@@ -46,9 +56,25 @@ export const nginxProxy: Contestant = {
       args: ['-c', config, '-p', folder, '-e', 'stderr'],
       logFile: join(folder, 'nginx.log'),
     });
-    return oneProcess(program, port);
+    const https =
+      certificate === null || tlsPort === null
+        ? null
+        : { port: tlsPort, host: 'localhost', ca: readFileSync(certificate, 'utf8') };
+    return { ...(await oneProcess(program, port)), https };
   },
 };
+
+/** PEM of an ECDSA P-256 key and its certificate, as the edge's are; null where openssl is not installed. */
+async function selfSigned(folder: string): Promise<string | null> {
+  const openssl = find('openssl');
+  if (openssl === null) return null;
+  const file = join(folder, 'self-signed.pem');
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+  await run(openssl, ['req', '-x509', ...curve, ...names, '-days', '2', '-keyout', file, '-out', `${file}.crt`]);
+  writeFileSync(file, readFileSync(file, 'utf8') + readFileSync(`${file}.crt`, 'utf8'));
+  return file;
+}
 
 export const haproxy: Contestant = {
   name: 'HAProxy',

@@ -8,6 +8,7 @@ import { portTunnels, runningPortTunnel } from './port-tunnel.ts';
 
 export const sshReverse: Contestant = {
   name: 'ssh -R',
+  isMinor: true,
   what: 'OpenSSH; reverse ports in one SSH connection',
   prepare: async () => {
     if (find('sshd') === null || find('ssh') === null) return { missing: 'the OpenSSH server is not installed' };

@@ -1,8 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { join } from 'node:path';
 import type { Case } from '../cases.ts';
 import type { Measurement } from '../measurement.ts';
+import type { MemoryFigures } from '../memory.ts';
 import { type Spread, spread } from '../statistics.ts';
 import { barChart, figure } from './chart.ts';
 
@@ -13,6 +14,8 @@ export interface ContestantLine {
   readonly missing: string | null;
   /** From nothing to the first port that answers. */
   readonly startMs: number | null;
+  /** The same by side, where they start by themselves. */
+  readonly startUp: { readonly serverMs: number; readonly clientMs: number } | null;
 }
 
 export interface Run {
@@ -24,6 +27,7 @@ export interface Run {
   readonly loadAverage: readonly number[];
   readonly contestants: readonly ContestantLine[];
   readonly measurements: readonly Measurement[];
+  readonly memory: MemoryFigures | null;
 }
 
 /** One contestant in one case. */
@@ -65,9 +69,35 @@ export function writeReport(folder: string, run: Run, cases: readonly Case[]): s
     if (bars.length > 0)
       writeFileSync(at(`-${each.id}.svg`), barChart(each.title, `µs of CPU a ${each.unit}, all processes`, bars));
   }
+  if (run.memory !== null) parts.push(memorySection(run.memory));
   const path = at('.md');
   writeFileSync(path, `${parts.join('\n\n')}\n`);
+  writeFileSync(join(folder, 'README.md'), index(folder));
   return path;
+}
+
+/** All reports, newest first. */
+function index(folder: string): string {
+  const dates = readdirSync(folder).flatMap((name) => /^(\d{4}-\d\d-\d\d)\.md$/.exec(name)?.[1] ?? []);
+  const lines = dates
+    .sort()
+    .reverse()
+    .map((date) => `- [${date}](${date}.md), [raw](${date}.json)`);
+  return `# Results of \`npm run bench\`\n\n${lines.join('\n')}\n`;
+}
+
+function memorySection({ visitors, tunnels, faults }: MemoryFigures): string {
+  const row = (what: string, of: MemoryFigures['visitors']): string =>
+    of === null ? '' : `| ${of.count} ${what} | ${of.serverKib.toFixed(1)} | ${of.clientKib.toFixed(1)} |\n`;
+  return `## Memory of what is idle
+
+KiB each of Portico, after a forced collection before and after. A visitor's stream to the agent is closed after five
+seconds without a request, and with it all that the agent holds. Tunnels are agents with one endpoint, each over a TLS
+connection of its own, all of one process on their side.
+
+| | edge | agent |
+| --- | --- | --- |
+${row('visitors', visitors)}${row('tunnels', tunnels)}${faults.map((fault) => `\nFault: ${fault}\n`).join('')}`;
 }
 
 function head(run: Run): string {
@@ -75,7 +105,7 @@ function head(run: Run): string {
   const isBusy = run.loadAverage.length > 0 && (run.loadAverage[0] ?? 0) > cpus().length / 2;
   return `# Side by side, ${run.date}
 
-${run.quick ? 'The quick run' : 'The full run'}: ${run.rounds} rounds of ${run.seconds} s, the order reversed every other round. ${cpus().length} × ${
+${run.quick ? 'The quick run' : 'The run of every case'}: ${run.rounds} rounds of ${run.seconds} s, the order reversed every other round. ${cpus().length} × ${
     cpus()[0]?.model.trim() ?? 'unknown'
   }, Linux ${release()}, everything on loopback and unpinned, upstream ${run.upstream}. Load average before → after: ${load}.
 ${isBusy ? '\n**The machine was busy with other work: these figures are indications.**\n' : ''}
@@ -85,12 +115,16 @@ Requests/s and latency on a machine that also runs load and upstream are hints; 
 }
 
 function contestantTable(lines: readonly ContestantLine[]): string {
-  const rows = lines.map(({ name, what, version, missing, startMs }) =>
+  const rows = lines.map(({ name, what, version, missing, startMs, startUp }) =>
     missing === null
-      ? `| ${name} | ${what} | ${version ?? ''} | ${startMs === null ? '' : `${(startMs / 1000).toFixed(2)} s`} |`
+      ? `| ${name} | ${what} | ${version ?? ''} | ${startMs === null ? '' : seconds(startMs)}${startUp === null ? '' : ` (server ${seconds(startUp.serverMs)}, a client ${seconds(startUp.clientMs)})`} |`
       : `| ${name} | ${what} | not available: ${missing.replaceAll('|', '/')} | |`,
   );
   return `## Contestants\n\n| name | what | version | start-up |\n| --- | --- | --- | --- |\n${rows.join('\n')}`;
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(2)} s`;
 }
 
 function rowsOf(measurements: readonly Measurement[]): Row[] {
