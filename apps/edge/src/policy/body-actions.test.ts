@@ -354,6 +354,27 @@ describe.each(SPEECHES)('body find-replace over %s', (speech) => {
   });
 });
 
+describe('a Host that the policy put there', () => {
+  it.each(SPEECHES)(
+    'comes back as the visitor knows it where the upstream sends elsewhere, over %s',
+    async (speech) => {
+      under.use({
+        on_http_request: [{ actions: [{ type: 'add-headers', config: { headers: { host: 'app.internal:3000' } } }] }],
+      });
+      const location = async (sent: string): Promise<unknown> => {
+        answerWith('', { location: sent }, 302);
+        return (await under.visit(speech)).headers.location;
+      };
+      const scheme = speech === 'http' ? 'http' : 'https';
+      expect(await location('http://app.internal:3000/login?x=1')).toBe(`${scheme}://${DEMO}/login?x=1`);
+      expect(await location('https://elsewhere.test/a')).toBe('https://elsewhere.test/a');
+      expect(await location('/relative')).toBe('/relative');
+      under.use(null);
+      expect(await location('http://app.internal:3000/login')).toBe('http://app.internal:3000/login');
+    },
+  );
+});
+
 describe('bodies that no action asks for', () => {
   it.each(SPEECHES)('stream both ways over %s, whatever rules there are for heads', async (speech) => {
     under.use({

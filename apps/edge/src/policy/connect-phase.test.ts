@@ -30,6 +30,7 @@ beforeAll(async () => {
   under = await startPolicyEdge();
   echo = createServer((socket) => {
     sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => {});
     socket.on('data', (chunk) => {
       echoed.push(chunk.toString('latin1'));
@@ -50,6 +51,8 @@ const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   under.use(null);
+  // What the last visitor still had under way must not be taken for the next one's.
+  while (sockets.size > 0) await new Promise((resolve) => setTimeout(resolve, 2));
   echoed.length = 0;
 });
 
@@ -120,6 +123,18 @@ describe('terminate-tls of an https endpoint', () => {
     const socket = await dial();
     expect(typeof socket !== 'string' && socket.getPeerCertificate().subject.CN).toBe('own');
     expect(await ask(socket)).toMatch(/^HTTP\/1.1 200/);
+  });
+
+  it.each([
+    ['server_certificate', { server_certificate: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n' }],
+    ['server_private_key', { server_certificate: OWN_SERVER.cert, server_private_key: ALICE.key }],
+    ['mutual_tls_certificate_authorities', { mutual_tls_certificate_authorities: ['-----BEGIN CERTIFICATE-----\nx'] }],
+  ])('is refused with a %s that cannot be used', (field, config) => {
+    const key = 'server_private_key' in config ? {} : { server_private_key: OWN_SERVER.key };
+    const both = 'server_certificate' in config ? { ...key, ...config } : config;
+    const use = (): void => useHttps(connectRules(act('terminate-tls', both)));
+    expect(use).toThrow(expect.objectContaining({ code: 2228 }));
+    expect(use).toThrow(field);
   });
 
   it('lets in visitors whose certificate its authorities signed, and knows who they are', async () => {

@@ -2,7 +2,9 @@ import { PorticoError } from '@portico/errors';
 import {
   changedUpstreamRequest,
   fieldRole,
+  getField,
   getFields,
+  setField,
   stripPlatformFields,
   type UpstreamRequest,
 } from '@portico/http-rules';
@@ -98,6 +100,8 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
   #decidingSinceMs: number | null = null;
   readonly #ownFields: Fields = [];
   #circuits: CircuitBreaker[] = [];
+  /** The Host that the policy put in the place of the visitor's; null when it is the visitor's. */
+  #otherHost: string | null = null;
   /** Chosen by the response phase; its seat is taken. */
   #coding: Coding | null = null;
   #compressor: Compressor | null = null;
@@ -241,13 +245,14 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
   head(response: ResponseHead, own: Fields = []): void {
     if (this.#state === 'done') return;
     this.#record(response.status >= 500);
+    const received = this.#otherHost === null ? response : this.#ownLocation(response, this.#otherHost);
     const rules = this.#policy.compiled.phases.on_http_response;
     if (rules.length === 0) {
       this.#state = 'answering';
-      this.#under.head(response, this.#withOwn(own));
+      this.#under.head(received, this.#withOwn(own));
       return;
     }
-    const clean = { ...response, fields: stripPlatformFields(response.fields) };
+    const clean = { ...received, fields: stripPlatformFields(received.fields) };
     const scope = this.#scope('on_http_response', clean);
     this.#held = { head: clean, own, body: new HeldBody() };
     const end = runPhase(rules, this.#runner(scope));
@@ -404,6 +409,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     // What Connection names, and TE, are in the fields as they came.
     const prepared = changedUpstreamRequest({ ...this.#request, target }, fields, host);
     this.#request = { ...this.#request, target };
+    if (host !== this.#request.authority) this.#otherHost = host;
     this.#state = 'passed';
     this.#host.forward(this, this.#endpoint, prepared);
   }
@@ -421,6 +427,15 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     }
     this.#state = 'passed';
     this.#host.pass(this, target, this.#hops + 1);
+  }
+
+  /** An upstream that was told another host sends visitors there; they only know this one. */
+  #ownLocation(response: ResponseHead, host: string): ResponseHead {
+    const location = getField(response.fields, 'location');
+    const rest = /^https?:\/\/([^/?#]*)(.*)$/i.exec(location ?? '');
+    if (rest?.[1]?.toLowerCase() !== host.toLowerCase()) return response;
+    const own = `${this.visitor.scheme}://${this.#under.request.authority}${rest[2] ?? ''}`;
+    return { ...response, fields: setField(response.fields, 'Location', own) };
   }
 
   // The response phase

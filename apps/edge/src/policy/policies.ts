@@ -1,3 +1,5 @@
+import { X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
 import { PorticoError } from '@portico/errors';
 import {
   type Action,
@@ -18,6 +20,7 @@ import {
   type PolicyTarget,
   RateLimiter,
   type SecretStore,
+  type TerminateTlsConfig,
 } from '@portico/traffic-policy';
 import type { Endpoint } from '../endpoint/endpoint.ts';
 import type {
@@ -191,6 +194,7 @@ export class Policies {
           if (!isImmediate(action) && !this.#has(action.type)) {
             throw new PorticoError(310, { option: `TrafficPolicy with the action ${action.type}` });
           }
+          if (action.type === 'terminate-tls') checkTlsMaterial(action.config);
         }
       }
     }
@@ -200,6 +204,29 @@ export class Policies {
   #has(type: ActionType): boolean {
     if (isAsyncType(type)) return this.asyncActions[type] !== undefined;
     return RUN_HERE.has(type);
+  }
+}
+
+/** Texts that are not known before a visitor comes are tried then. @throws {PorticoError} 2228 */
+function checkTlsMaterial(config: TerminateTlsConfig): void {
+  const attempt = (field: string, use: () => void): void => {
+    try {
+      use();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : 'unknown reason';
+      throw new PorticoError(2228, { field, action: 'terminate-tls', reason }, { cause: error });
+    }
+  };
+  const cert = config.serverCertificate?.constant ?? null;
+  const key = config.serverPrivateKey?.constant ?? null;
+  if (cert !== null) attempt('server_certificate', () => createSecureContext({ cert }));
+  if (cert !== null && key !== null) attempt('server_private_key', () => createSecureContext({ cert, key }));
+  for (const { constant } of config.clientAuthorities) {
+    if (constant?.includes('-----BEGIN') !== true) continue;
+    attempt('mutual_tls_certificate_authorities', () => {
+      const certificates = constant.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [constant];
+      for (const certificate of certificates) new X509Certificate(certificate);
+    });
   }
 }
 
