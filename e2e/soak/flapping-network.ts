@@ -52,10 +52,12 @@ const residentMb = (): number =>
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A live session with the endpoint bound, within a time; null when there is none. */
-async function backOnline(): Promise<ServerSession | null> {
+async function backOnline(before: ServerSession | null): Promise<ServerSession | null> {
   const untilMs = performance.now() + backWithinMs;
   while (performance.now() < untilMs) {
-    if (server.live?.binds.size === 1) return server.live;
+    const { live } = server;
+    // The server may not have heard of the cut yet.
+    if (live !== undefined && live !== before && live.binds.size === 1) return live;
     await sleep(20);
   }
   return null;
@@ -63,12 +65,14 @@ async function backOnline(): Promise<ServerSession | null> {
 
 const samples: number[] = [];
 let exchanges = 0;
+let last: ServerSession | null = null;
 for (let n = 0; n < cuts && failure === null; n += 1) {
-  const session = await backOnline();
+  const session: ServerSession | null = await backOnline(last);
   if (session === null) {
     failure = `not back within ${backWithinMs / 1000} s after cut ${n}`;
     break;
   }
+  last = session;
   const backMs = performance.now();
   while (performance.now() - backMs < secondsBetween * 1000 && failure === null) {
     const path = `/${n}-${exchanges}`;

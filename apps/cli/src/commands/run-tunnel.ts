@@ -17,6 +17,7 @@ import type { LocalServer } from '../local-api/local-server.ts';
 import { CliError } from '../output/cli-error.ts';
 import { fileSink, type LogSink, silentSink, standardSink } from '../output/log-sink.ts';
 import { LogWriter } from '../output/log-writer.ts';
+import { explainRefusal } from '../output/refusal-kind.ts';
 import { endpointFromFlags } from '../tunnels/endpoint-from-flags.ts';
 import { TunnelSet } from '../tunnels/tunnel-set.ts';
 import { parsed, type WantedEndpoint, wantedEndpoints } from '../tunnels/wanted-endpoint.ts';
@@ -269,5 +270,5 @@ function logConnections(agent: Agent, log: LogWriter): void {
 }
 
 function toCliError(error: AgentError): CliError {
-  return new CliError(error.message, { code: error.code, cause: error });
+  return new CliError(explainRefusal(error.message, error.code), { code: error.code, cause: error });
 }

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { type Agent, type AgentEndpoint, AgentError, type Capture, type ReplayRequest } from '@portico/agent';
 import { CliError } from '../output/cli-error.ts';
+import { explainRefusal } from '../output/refusal-kind.ts';
 import type { WantedEndpoint } from './wanted-endpoint.ts';
 
 export interface Tunnel {
@@ -63,7 +64,8 @@ export class TunnelSet extends EventEmitter<{ changed: [] }> {
     } catch (error) {
       if (this.#tunnels.get(name) === tunnel) this.#tunnels.delete(name);
       this.emit('changed');
-      throw error instanceof AgentError ? new CliError(error.message, { code: error.code, cause: error }) : error;
+      if (!(error instanceof AgentError)) throw error;
+      throw new CliError(explainRefusal(error.message, error.code), { code: error.code, cause: error });
     }
   }
 
