@@ -401,6 +401,26 @@ describe('secrets of vaults', () => {
     expect((await visit(env, host('greets'))).text).toBe('good day');
   });
 
+  it('are there before a policy that names new ones takes the place of the one that runs', async () => {
+    const vault = await make('/vaults', { name: 'of-changes' });
+    await make('/vault_secrets', { vault_id: vault.id, name: 'word', value: 'new' });
+    const agent = await dial();
+    const bound = await agent.bind('https', { Domain: host('swaps'), TrafficPolicy: JSON.stringify(answer('old')) });
+    const TunnelId = (bound.Extra as Record<string, unknown>).TunnelID;
+    const seen: string[] = [];
+    const look = async () => {
+      seen.push((await visit(env, host('swaps'))).text);
+    };
+    await look();
+    const patched = await agent.call(StreamType.patchTunnelState, {
+      TunnelId,
+      TrafficPolicy: JSON.stringify(answer("${secrets.get('of-changes', 'word')}")),
+    });
+    expect(patched.Error ?? '').toBe('');
+    await eventually(look, () => seen.at(-1) === 'new');
+    expect(new Set(seen)).toEqual(new Set(['old', 'new']));
+  });
+
   it('are there for the policies that name them, and new ones at once', async () => {
     const vault = await make('/vaults', { name: 'words' });
     const secret = await make('/vault_secrets', { vault_id: vault.id, name: 'pass', value: 'sesame' });

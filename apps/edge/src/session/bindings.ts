@@ -206,9 +206,8 @@ export class Bindings {
     if (request.trafficPolicy !== null) {
       const documents = { ...binding.documents, written: request.trafficPolicy };
       // Throws before anything has changed: the policy that runs goes on.
-      endpoint.policy = bindPolicy(this.#policies, documents, targetOf(endpoint.proto, endpoint.internal));
-      void this.#wantSecrets(endpoint);
-      binding.documents = documents;
+      const policy = bindPolicy(this.#policies, documents, targetOf(endpoint.proto, endpoint.internal));
+      void this.#swapPolicy(binding, documents, policy);
     }
     endpoint.facts = facts;
     endpoint.rules = rulesOf(endpoint, binding.documents);
@@ -460,13 +459,25 @@ export class Bindings {
   }
 
   /** What its policy names in vaults must be here before it runs; while the API is away, what is here has to do. */
-  async #wantSecrets({ id, accountId, policy }: BoundEndpoint): Promise<void> {
+  async #wantSecrets({ id, accountId, policy }: Pick<BoundEndpoint, 'id' | 'accountId' | 'policy'>): Promise<void> {
     try {
       await this.#secrets.wantSecrets(id, accountId, policy === null ? [] : secretNames(policy.compiled));
     } catch (error) {
       if (!(error instanceof InternalApiError)) throw error;
       this.#log.warn({ err: error, endpointId: id }, 'the secrets of a policy cannot be had now');
     }
+  }
+
+  /** The policy that runs goes on until what the new one names in vaults is here. */
+  async #swapPolicy(binding: Binding, documents: BindDocuments, policy: EndpointPolicy | null): Promise<void> {
+    const { endpoint } = binding;
+    const { id, accountId } = endpoint;
+    binding.documents = documents;
+    await this.#wantSecrets({ id, accountId, policy });
+    // A newer one may have come meanwhile.
+    if (binding.documents !== documents) return;
+    endpoint.policy = policy;
+    endpoint.rules = rulesOf(endpoint, documents);
   }
 
   async #claimInRegistry(binding: Binding, proof: BindClaim | null): Promise<void> {
