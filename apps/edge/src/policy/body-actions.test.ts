@@ -333,6 +333,23 @@ describe.each(SPEECHES)('body find-replace over %s', (speech) => {
     expect(visited.headers['x-n']).toBe('1');
   });
 
+  it('works on what compression has already been chosen for', async () => {
+    under.use({
+      on_http_response: [
+        {
+          actions: [
+            { type: 'compress-response' },
+            { type: 'response-body-find-replace', config: { replacements: [{ from: 'dull', to: 'bright' }] } },
+          ],
+        },
+      ],
+    });
+    answerWith(TEXT);
+    const visited = await under.visit(speech, { headers: { 'accept-encoding': 'gzip' } });
+    expect(visited.headers['content-encoding']).toBe('gzip');
+    expect(gunzipSync(visited.body).toString()).toBe(TEXT.replaceAll('dull', 'bright'));
+  });
+
   it('does not give out an answer that is larger than it keeps', async () => {
     under.use(replaceIn('response', { from: 'a', to: 'b' }));
     answerWith('a'.repeat(300_000));

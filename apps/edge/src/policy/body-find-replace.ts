@@ -31,6 +31,7 @@ export async function replaceInBody(
     fields,
     maxBytes,
     signal,
+    isPlain = false,
   }: {
     action: string;
     scope: PolicyScope;
@@ -38,9 +39,11 @@ export async function replaceInBody(
     fields: readonly string[];
     maxBytes: number;
     signal: AbortSignal;
+    /** The coding in the fields is still to be done to the body. */
+    isPlain?: boolean;
   },
 ): Promise<ReplacedBody> {
-  const decoded = await decode(body, [...fields], { action, maxBytes });
+  const decoded = isPlain ? body : await decode(body, [...fields], { action, maxBytes });
   const encoding = isUtf8(decoded) ? 'utf8' : 'latin1';
   let text = decoded.toString(encoding);
   let replacements = 0;
@@ -71,7 +74,7 @@ export async function replaceInBody(
     }
   }
   if (replacements === 0) return { body, replacements, fields: [...fields] };
-  return { body: Buffer.from(text, encoding), replacements, fields: changedFields(fields) };
+  return { body: Buffer.from(text, encoding), replacements, fields: changedFields(fields, isPlain) };
 }
 
 /** All patterns of one action on one body: two seconds, in pieces of some milliseconds. */
@@ -105,14 +108,16 @@ function replacePiece(regex: Regex, piece: string, replacement: string, action: 
 }
 
 /** What described the bytes that were: a length, a coding, a digest, a strong validator. */
-function changedFields(fields: readonly string[]): Fields {
+function changedFields(fields: readonly string[], keepsCoding: boolean): Fields {
   const out: Fields = [];
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] ?? '';
     const value = fields[i + 1] ?? '';
     switch (name.toLowerCase()) {
-      case 'content-length':
       case 'content-encoding':
+        if (keepsCoding) out.push(name, value);
+        break;
+      case 'content-length':
       case 'content-md5':
       case 'content-digest':
       case 'digest':

@@ -735,7 +735,15 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     if (response === null) return NEXT;
     const { fields } = response;
     const { signal } = this.#abort;
-    const replaced = await replaceInBody(action.config, { action: action.type, scope, body, fields, maxBytes, signal });
+    const replaced = await replaceInBody(action.config, {
+      action: action.type,
+      scope,
+      body,
+      fields,
+      maxBytes,
+      signal,
+      isPlain: this.#coding !== null,
+    });
     scope.setResult('response_body_find_replace', { replacements: replaced.replacements });
     if (replaced.replacements === 0) return NEXT;
     held.body.replace(replaced.body);
