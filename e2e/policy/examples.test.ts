@@ -57,15 +57,19 @@ const secretsOf = new Map([
   ['upstream', { token: 'shared-with-the-service' }],
 ]);
 
+/** As the API asks of its callers, comes again after a 503: many changes at once wait for each other. */
 async function api(method: string, path: string, body?: object): Promise<Record<string, unknown>> {
-  const response = await fetch(`${env.api.publicUrl}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${env.apiKey}`, 'content-type': 'application/json', 'ngrok-version': '2' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  if (response.status >= 300) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-  return text === '' ? {} : JSON.parse(text);
+  for (let tries = 1; ; tries += 1) {
+    const response = await fetch(`${env.api.publicUrl}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${env.apiKey}`, 'content-type': 'application/json', 'ngrok-version': '2' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (response.status < 300) return text === '' ? {} : JSON.parse(text);
+    if (response.status !== 503 || tries === 20) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
 }
 
 const cloud = (url: string, policy: string) =>
