@@ -35,7 +35,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'service',
   ],
   'apps/api': ['db', 'registry', 'pki', 'outgoing', 'traffic-policy', 'api-contract', 'service'],
-  'apps/cli': ['agent', 'traffic-policy'],
+  'apps/cli': ['agent', 'api-contract', 'traffic-policy'],
   'apps/platform': ['agent', 'postgres', 'recipes', 'service'],
   'apps/dashboard': ['api-contract', 'recipes', 'traffic-policy'],
   e2e: ['*'],

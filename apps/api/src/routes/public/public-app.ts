@@ -6,10 +6,11 @@ import type { LiveState } from '../../live/live-state.ts';
 import { OutageLog, sendFailure } from '../../plugins/failure.ts';
 import { holdUntilReady, RequestGate } from '../../plugins/request-gate.ts';
 import { resourcesFor, usePublicConventions } from './conventions.ts';
+import { referencePaths, referenceRoutes } from './reference.ts';
 import { resourceRoutes } from './resource-routes.ts';
 import { withdrawnRoutes } from './withdrawn.ts';
 
-const free = ['/healthz', '/openapi.json'];
+const free = ['/healthz', '/openapi.json', ...referencePaths];
 
 /** The REST API for people and scripts. It knows no internal route and reads no cookie. */
 export function publicApp(
@@ -51,6 +52,7 @@ export function publicApp(
       ),
     };
   });
+  referenceRoutes(app);
   resourceRoutes(app, context, live);
   withdrawnRoutes(app, context);
   return app;
