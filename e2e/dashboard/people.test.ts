@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
@@ -181,6 +181,21 @@ describe('a colleague', () => {
     await guest.page.goto(url);
     await guest.page.waitForSelector('text=You belong to no account');
     await guest.page.context().close();
+  });
+});
+
+describe('the audit log', () => {
+  it('tells of sign-ins, and can be taken away', async () => {
+    const { page } = owner;
+    await page.goto(url);
+    await page.waitForURL(/\/endpoints$/);
+    await page.click('a:visible:has-text("Audit log")');
+    await page.waitForSelector('text=login created');
+    const download = page.waitForEvent('download');
+    await page.click('a:has-text("Export CSV")');
+    const lines = readFileSync(await (await download).path(), 'utf8').split('\r\n');
+    expect(lines[0]).toContain('id,time,type,actor_id');
+    expect(lines.some((line) => line.includes('login_created.v0'))).toBe(true);
   });
 });
 

@@ -154,5 +154,16 @@ function Changes({ before, after }: { before: unknown; after: unknown }) {
 /** Who changed what, when and from where. Entries cannot be changed. */
 export function AuditPage() {
   const { accountId } = useAccount();
-  return <RecordList title="Audit log" base={`/a/${accountId}/audit`} kind={kind} />;
+  const exportPath = `/api/dashboard/v1/audit-export?account=${encodeURIComponent(accountId)}`;
+  const actions = (['csv', 'jsonl'] as const).map((format) => (
+    <a
+      key={format}
+      href={`${exportPath}&format=${format}`}
+      download={`audit.${format}`}
+      className="text-lapis underline underline-offset-2 max-sm:hidden"
+    >
+      Export {format === 'csv' ? 'CSV' : 'JSON lines'}
+    </a>
+  ));
+  return <RecordList title="Audit log" base={`/a/${accountId}/audit`} kind={kind} actions={actions} />;
 }

@@ -1,3 +1,4 @@
+import type { Permission } from '@portico/api-contract/identity';
 import type { ReactNode } from 'react';
 import type { Reader } from '../../lib/shape.ts';
 
@@ -65,6 +66,8 @@ export interface RecordKind<R extends ApiRecord> {
   readonly read: Reader<R>;
   readonly noun: string;
   readonly nouns: string;
+  /** What making, changing and removing want, where the role alone does not say. */
+  readonly changeNeeds?: Permission;
   /** Tailwind's grid columns, one set for each width of the table. */
   readonly gridColumns: string;
   /** The first one names the record. */

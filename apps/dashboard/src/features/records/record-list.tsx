@@ -31,10 +31,20 @@ export interface RecordListProps<R extends ApiRecord> {
   /** What stands in an object's drawer under its facts. */
   readonly below?: (record: R, records: Records<R>) => ReactNode;
   readonly intro?: ReactNode;
+  /** Beside the title, before what makes one. */
+  readonly actions?: ReactNode;
 }
 
 /** One list of the REST API as a page: filter, table, an object's drawer with its own URL, making, changing, removing. */
-export function RecordList<R extends ApiRecord>({ title, base, kind, tabs, below, intro }: RecordListProps<R>) {
+export function RecordList<R extends ApiRecord>({
+  title,
+  base,
+  kind,
+  tabs,
+  below,
+  intro,
+  actions,
+}: RecordListProps<R>) {
   const account = useAccount();
   const records = useRecords(kind);
   const place = recordPlace(usePathname(), base);
@@ -43,7 +53,8 @@ export function RecordList<R extends ApiRecord>({ title, base, kind, tabs, below
   const field = useRef<HTMLInputElement>(null);
   const body = useRef<HTMLTableSectionElement>(null);
   const { create } = kind;
-  const mayCreate = create !== undefined && account.mayChange;
+  const mayChange = kind.changeNeeds ? account.may(kind.changeNeeds) : account.mayChange;
+  const mayCreate = create !== undefined && mayChange;
   const go = (to: RecordPlace) => window.history.pushState(null, '', pathOfPlace(to, base));
 
   useEffect(() => {
@@ -80,9 +91,8 @@ export function RecordList<R extends ApiRecord>({ title, base, kind, tabs, below
           )
         }
       >
-        {!account.mayChange && create && (
-          <span className="text-meta text-ink-3 max-sm:sr-only">You can look, not change.</span>
-        )}
+        {actions}
+        {!mayChange && create && <span className="text-meta text-ink-3 max-sm:sr-only">You can look, not change.</span>}
         {mayCreate && (
           <Button tone="primary" onClick={() => go({ kind: 'new' })}>
             <Plus size={15} strokeWidth={1.75} aria-hidden />
@@ -245,6 +255,7 @@ interface ObjectDrawerProps<R extends ApiRecord> {
 /** One object: its facts, what may be changed, what belongs to it. One that is not on the pages so far is asked for. */
 function ObjectDrawer<R extends ApiRecord>({ id, listed, kind, records, below, onClose }: ObjectDrawerProps<R>) {
   const account = useAccount();
+  const mayChange = kind.changeNeeds ? account.may(kind.changeNeeds) : account.mayChange;
   const [asked, setAsked] = useState<R | 'gone' | null>(null);
   const [mode, setMode] = useState<'look' | 'edit' | 'remove'>('look');
   const { edit, removal, read, path } = kind;
@@ -308,7 +319,7 @@ function ObjectDrawer<R extends ApiRecord>({ id, listed, kind, records, below, o
       ) : (
         <div className="flex flex-col gap-6">
           {kind.details(record)}
-          {account.mayChange && (edit || removal) && (
+          {mayChange && (edit || removal) && (
             <div className="flex gap-2">
               {edit && (
                 <Button tone="secondary" onClick={() => setMode('edit')}>

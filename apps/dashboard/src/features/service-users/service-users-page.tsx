@@ -43,6 +43,7 @@ const kind: RecordKind<ServiceUser> = {
   read,
   noun: 'service user',
   nouns: 'service users',
+  changeNeeds: 'keys.manage',
   gridColumns: 'grid-cols-[minmax(0,1fr)_110px_110px]',
   columns: [
     { label: 'Name', render: ({ name }) => <UntrustedText text={name} /> },

@@ -3,6 +3,7 @@ import {
   Bot,
   Cable,
   ChartColumn,
+  ContactRound,
   Globe,
   KeyRound,
   Laptop,
@@ -63,6 +64,7 @@ export const pageGroups: readonly PageGroup[] = [
       { label: 'Policy', path: 'policy', Icon: ListTree },
       { label: 'IP policies', path: 'ip-policies', Icon: Network },
       { label: 'Vaults', path: 'vaults', Icon: Vault },
+      { label: 'Identities', path: 'identities', Icon: ContactRound },
     ],
   },
   {
