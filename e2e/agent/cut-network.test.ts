@@ -74,7 +74,7 @@ describe(`${cuts} cuts of the network`, () => {
     await expect.poll(() => agent.openStreams, { timeout: 10_000 }).toBe(0);
     await relay.close();
     await upstream.close();
-  });
+  }, 900_000);
 });
 
 function allAgain(agent: ReturnType<DevEnv['agent']>, count: number): Promise<void> {
