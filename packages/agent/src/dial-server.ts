@@ -1,5 +1,5 @@
 import { isIP, type Socket } from 'node:net';
-import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { AgentError } from './agent-error.ts';
 import type { Clock } from './clock.ts';
 import type { ConnectUrl } from './connect-url.ts';
@@ -51,10 +51,9 @@ function dialTls(options: DialServerOptions, through: Socket | null): Promise<TL
     }
     const tlsOptions: ConnectionOptions = {
       ...(through === null ? { host: url.host, port: url.port } : { socket: through, host: url.host }),
-      minVersion: 'TLSv1.2',
       // No name is sent for an address (RFC 6066 section 3); the certificate then has to name the address.
       ...(isIP(url.host) === 0 ? { servername: url.host.replace(/\.$/, '') } : {}),
-      ca: [...(ca ?? systemCas())],
+      secureContext: contextOf(ca ?? systemCas()),
     };
     const socket = connect(tlsOptions);
     socket.setNoDelay(true);
@@ -89,6 +88,15 @@ function dialTls(options: DialServerOptions, through: Socket | null): Promise<TL
     socket.on('close', onClose);
     socket.on('secureConnect', onSecure);
   });
+}
+
+const contexts = new WeakMap<readonly string[], SecureContext>();
+
+/** One for each list of CAs: reading the system's anew at each reconnect would cost megabytes until they are collected. */
+function contextOf(ca: readonly string[]): SecureContext {
+  const known = contexts.get(ca) ?? createSecureContext({ minVersion: 'TLSv1.2', ca: [...ca] });
+  contexts.set(ca, known);
+  return known;
 }
 
 /** Says in words what a dial error means and what to do; the system's own word stays visible. */
