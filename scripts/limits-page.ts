@@ -18,6 +18,7 @@ const sections: readonly Omit<Section, 'defaults'>[] = [
   { title: 'Requests of visitors', file: 'packages/http1/src/limits.ts', interfaceName: 'RequestLimits' },
   { title: 'Answers of upstreams', file: 'packages/http1/src/limits.ts', interfaceName: 'ResponseLimits' },
   { title: 'Visitor connections', file: 'apps/edge/src/proxy/limits.ts', interfaceName: 'VisitorLimits' },
+  { title: 'Running policies', file: 'apps/edge/src/policy/limits.ts', interfaceName: 'PolicyRunLimits' },
   { title: 'Agents', file: 'apps/edge/src/config.ts', interfaceName: 'EdgeLimits' },
   { title: 'Streams of an agent', file: 'packages/muxado/src/limits.ts', interfaceName: 'MuxLimits' },
   { title: 'API', file: 'apps/api/src/config.ts', interfaceName: 'ApiLimits' },

@@ -33,6 +33,7 @@ import type {
 } from './async-action.ts';
 import { CompressorSeats } from './compression.ts';
 import { EndpointPolicy } from './endpoint-policy.ts';
+import { type PolicyRunLimits, policyRunLimits } from './limits.ts';
 import { EndpointFacts } from './traffic-contexts.ts';
 
 /** What policies refer to and do not hold themselves, by account. Answers are those of this moment: nothing is cached. */
@@ -89,10 +90,10 @@ export class Policies {
     limits = DEFAULT_POLICY_LIMITS,
     rateLimiter = new RateLimiter(),
     onLog = () => {},
-    phaseMs = 60_000,
-    hopsMax = 10,
-    bodyBytesMax = 1_048_576,
-    compressorsMax = 256,
+    phaseMs = policyRunLimits.phaseMs,
+    hopsMax = policyRunLimits.hopsMax,
+    bodyBytesMax = policyRunLimits.bodyBytesMax,
+    compressorsMax = policyRunLimits.compressorsMax,
   }: {
     data?: PolicyData;
     asyncActions?: AsyncActions;
@@ -100,11 +101,7 @@ export class Policies {
     limits?: PolicyLimits;
     rateLimiter?: RateLimiter;
     onLog?: (endpoint: Endpoint, metadata: PlainValue) => void;
-    phaseMs?: number;
-    hopsMax?: number;
-    bodyBytesMax?: number;
-    compressorsMax?: number;
-  } = {}) {
+  } & Partial<PolicyRunLimits> = {}) {
     this.data = data;
     this.asyncActions = asyncActions;
     this.serverRegion = serverRegion;
