@@ -228,7 +228,7 @@ function drawRows() {
     kept == null ? 'nothing is kept' : `${(kept.bytes / 1e6).toFixed(1)} of ${Math.round(kept.maxBytes / 1e6)} MB`;
   byId('count').textContent =
     list.length === state.rows.size
-      ? `${list.length} requests, ${share}`
+      ? `${list.length} ${list.length === 1 ? 'request' : 'requests'}, ${share}`
       : `${list.length} of ${state.rows.size} requests, ${share}`;
 }
 
