@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { GrpcVisitor, grpcUpstream } from '../support/grpc.ts';
 import { httpUpstream, tcpUpstream, type Upstream } from '../support/upstream.ts';
 import { visit, visitUntil } from '../support/visit.ts';
+import { exchangeBehaviours } from './exchange-behaviours.ts';
 import { goSdk } from './go/go-sdk.ts';
 import { javascriptSdk } from './javascript/javascript-sdk.ts';
 import { portOf } from './javascript/sdk.ts';
@@ -49,6 +50,10 @@ describe.each([javascriptSdk, goSdk])('$name', (sdk) => {
   const to = (port: number): string => `http://127.0.0.1:${port}`;
   const answers = async (url: string, count: number): Promise<string[]> =>
     (await Promise.all(Array.from({ length: count }, () => visit(env, url)))).map(({ body }) => body.toString().trim());
+
+  describe.skipIf(skip)('exchanges', () => {
+    exchangeBehaviours({ env: () => env, start: () => sdk.start(env) });
+  });
 
   describe.skipIf(skip)('pools', () => {
     it('shares a URL among sessions, and goes on without the one that leaves', async () => {

@@ -1,18 +1,15 @@
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { request as httpsRequest } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import { createRoot, LeafIssuer } from '@portico/pki';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { WebSocket, WebSocketServer } from 'ws';
 import { type BodiesUpstream, bodiesUpstream } from '../../support/bodies-upstream.ts';
 import { echoUpstream } from '../../support/echo-upstream.ts';
-import { MiB, scale } from '../../support/long.ts';
+import { scale } from '../../support/long.ts';
 import { startRelay } from '../../support/relay.ts';
 import { startSteadyLoad } from '../../support/steady-load.ts';
-import { httpUpstream, patternHash, patternStream, tcpUpstream } from '../../support/upstream.ts';
+import { httpUpstream, tcpUpstream } from '../../support/upstream.ts';
 import { visit, visitUntil } from '../../support/visit.ts';
 import { ownerViewUntil } from '../owner-view.ts';
 import { buildGoProgram, type GoAgent, type GoProgram, goMissing, startGoAgent } from './go-client.ts';
@@ -20,7 +17,6 @@ import { buildGoProgram, type GoAgent, type GoProgram, goMissing, startGoAgent }
 const missing = await goMissing();
 // The names of skipped tests are not printed.
 if (missing !== null) console.log(`official Go SDK: ${missing}`);
-const SIZES = [0, 1, 262_144, 262_145, 3_000_001, scale(64 * MiB, 1_024 * MiB)];
 
 describe.skipIf(missing !== null)('the official Go SDK', () => {
   let program: GoProgram;
@@ -147,108 +143,6 @@ describe.skipIf(missing !== null)('the official Go SDK', () => {
     const refused = agent.forward({ name: 'refused', upstream: to, bindings: ['kubernetes'] });
     await expect(refused).rejects.toThrow('Bindings kubernetes');
     await expect(refused).rejects.toMatchObject({ errorCode: 'ERR_NGROK_310' });
-  });
-
-  describe('exchanges', () => {
-    let url = '';
-    beforeAll(async () => {
-      url = await agent.forward({
-        name: 'bodies',
-        upstream: to,
-        metadata: 'm',
-        description: 'd',
-        bindings: ['public'],
-      });
-    });
-
-    it.each(SIZES)(
-      'carries a body of %d bytes up and down, exact',
-      { timeout: scale(60_000, 900_000) },
-      async (bytes) => {
-        const up = await visit(env, `${url}/up`, {
-          method: 'POST',
-          headers: { 'content-length': String(bytes) },
-          body: patternStream(bytes, 9),
-          timeoutMs: scale(50_000, 800_000),
-        });
-        expect(JSON.parse(up.body.toString())).toEqual({ bytes, hash: patternHash(bytes, 9), framing: 'length' });
-        const request = httpsRequest({ ...target(`/down/${bytes}/9`), headers: { host: new URL(url).host } }).end();
-        const [response] = await once(request, 'response');
-        const hash = createHash('sha256');
-        for await (const chunk of response) hash.update(chunk);
-        expect(hash.digest('hex')).toBe(patternHash(bytes, 9));
-      },
-    );
-
-    it('carries chunked bodies with their trailers, both ways', async () => {
-      const request = httpsRequest({
-        ...target('/trailers'),
-        method: 'POST',
-        headers: { host: new URL(url).host, trailer: 'x-sent-sum' },
-      });
-      request.write('first ');
-      request.write('second');
-      request.addTrailers({ 'x-sent-sum': 'twelve' });
-      request.end();
-      const [response] = await once(request, 'response');
-      let text = '';
-      for await (const chunk of response) text += String(chunk);
-      expect(text).toBe('chunked: first second');
-      expect(response.trailers).toMatchObject({ 'x-seen-sum': 'twelve', 'x-answer-sum': '21' });
-    });
-
-    it('passes server-sent events on at once, and the end of the visitor', async () => {
-      const request = httpsRequest({ ...target('/events'), headers: { host: new URL(url).host } }).end();
-      const [response] = await once(request, 'response');
-      let text = '';
-      for (let event = 0; event < 5; event += 1) {
-        upstream.sendEvent(`event ${event}`);
-        while (!text.includes(`data: event ${event}\n\n`)) text += String((await once(response, 'data'))[0]);
-      }
-      request.destroy();
-      await upstream.eventsEnded();
-    });
-
-    it('carries WebSocket messages, and the code and reason of the close', async () => {
-      const plain = await httpUpstream((_request, response) => response.end());
-      const server = new WebSocketServer({ server: plain.server });
-      server.on('connection', (socket) => {
-        socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
-        socket.on('close', (code, reason) => server.emit('seen-close', code, reason.toString()));
-      });
-      const socketUrl = await agent.forward({ name: 'websocket', upstream: `http://127.0.0.1:${plain.port}` });
-      const client = new WebSocket(`wss://${new URL(socketUrl).host}/`, {
-        ca: env.ca,
-        lookup: (_host, _options, callback) => callback(null, [{ address: '127.0.0.1', family: 4 }]),
-      });
-      await once(client, 'open');
-      for (const body of [Buffer.from('text'), Buffer.alloc(0), Buffer.alloc(4 * MiB, 'x')]) {
-        client.send(body);
-        const [echo] = await once(client, 'message');
-        expect(Buffer.compare(echo, body)).toBe(0);
-      }
-      const seen = once(server, 'seen-close');
-      client.close(4_321, 'done');
-      expect(await seen).toEqual([4_321, 'done']);
-      await agent.close('websocket');
-      server.close();
-      await plain.close();
-    });
-
-    it('serves 500 exchanges at once on one session: what its streams do not hold waits for room', async () => {
-      upstream.holdUntil(470);
-      const ids = Array.from({ length: 500 }, (_, index) => `go-at-once-${index}`);
-      const answers = await Promise.all(
-        ids.map((id) => visit(env, `${url}/held`, { headers: { 'x-id': id }, timeoutMs: 50_000 })),
-      );
-      expect(answers.map(({ status, body }) => `${status} ${body}`)).toEqual(ids.map((id) => `200 ${id}`));
-      expect(upstream.mostHeld()).toBeGreaterThanOrEqual(470);
-    });
-
-    function target(path: string) {
-      const { hostname } = new URL(url);
-      return { host: '127.0.0.1', port: env.https.port, servername: hostname, ca: env.ca, path, agent: false as const };
-    }
   });
 
   describe('TCP', () => {
