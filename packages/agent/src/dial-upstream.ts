@@ -116,7 +116,7 @@ function dialPlain(address: NetworkAddress, events: UpstreamEvents): Socket {
     port,
     allowHalfOpen: true,
     onread,
-    ...(isLocalhost(host) ? { lookup: lookupLoopback } : {}),
+    ...(isLocalhost(host) ? localhostDial : {}),
   });
 }
 
@@ -134,7 +134,7 @@ function dialTls(
     allowHalfOpen: true,
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ...(alpn === null ? {} : { ALPNProtocols: [alpn] }),
-    ...(isLocalhost(host) ? { lookup: lookupLoopback } : {}),
+    ...(isLocalhost(host) ? localhostDial : {}),
   };
   const socket = connectTls(options);
   socket.on('data', (bytes: Buffer) => {
@@ -158,6 +158,12 @@ const lookupLoopback: LookupFunction = (_hostname, options, callback) => {
   if (options.all === true) callback(null, fitting);
   else callback(null, fitting[0]?.address ?? '127.0.0.1', fitting[0]?.family ?? 4);
 };
+
+/**
+ * Loopback refuses at once or connects; it only takes long when this process has no time to look, and the default of
+ * 250 ms would then leave the family that answers for one where nobody listens.
+ */
+const localhostDial = { lookup: lookupLoopback, autoSelectFamilyAttemptTimeout: 5_000 };
 
 function isLocalhost(host: string): boolean {
   return host.toLowerCase() === 'localhost';

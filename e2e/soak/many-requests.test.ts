@@ -1,0 +1,43 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { keepAlive } from '../../bench/load/own.ts';
+import { spread } from '../../bench/statistics.ts';
+import { bodies } from '../../bench/upstream.ts';
+import { MiB, scale } from '../support/long.ts';
+import { type PlatformProcess, startPlatformProcess } from '../support/platform.ts';
+import { startPortico } from '../support/portico-cli.ts';
+import { residentBytes } from '../support/process-memory.ts';
+import { httpUpstream } from '../support/upstream.ts';
+
+describe('millions of requests', () => {
+  let platform: PlatformProcess;
+  beforeAll(async () => {
+    platform = await startPlatformProcess();
+  });
+  afterAll(() => platform.dispose());
+
+  it('leave the memory of edge and agent where it was', { timeout: scale(120_000, 3_600_000) }, async () => {
+    const upstream = await httpUpstream((_request, response) => response.end(bodies['/1k']));
+    const tunnel = await startPortico(platform.ready, ['http', String(upstream.port), '--url', 'http://']);
+    const target = { port: platform.ready.http.port, host: new URL(tunnel.url).hostname, ca: null };
+    // The first ones pay for what stays: compiled code, the exchanges that the inspector keeps.
+    const stages = 10;
+    const perStage = scale(1_500, 1_000_000);
+    const samples: { edge: number; agent: number }[] = [];
+    for (let stage = 0; stage < stages; stage += 1) {
+      for (let done = 0; done < perStage; ) {
+        const { units, faults } = await keepAlive(target, { workers: 32, seconds: scale(0.3, 5), path: '/1k' });
+        expect(faults).toEqual([]);
+        done += units;
+      }
+      samples.push({ edge: residentBytes(platform.ready.pids.edge), agent: residentBytes(tunnel.child.pid ?? 0) });
+    }
+    for (const side of ['edge', 'agent'] as const) {
+      const median = (from: number, to: number): number =>
+        spread(samples.slice(from, to).map((sample) => sample[side]))?.median ?? 0;
+      const grownBy = median(7, 10) - median(2, 5);
+      expect(grownBy, side).toBeLessThan(scale(64 * MiB, 0.1 * median(2, 5)));
+    }
+    await tunnel.stop();
+    await upstream.close();
+  });
+});
