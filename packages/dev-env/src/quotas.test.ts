@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { type Database, openDatabase, savePlan, setPlan } from '@portico/db';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type DevEnv, startDevEnv } from './dev-env.ts';
-import { openUpstream, visit } from './testing/visit.ts';
+import { callApi, openUpstream, visit } from './testing/visit.ts';
 
 let env: DevEnv;
 let database: Database;
@@ -106,5 +106,14 @@ describe('the limits of a plan', () => {
       await expect(asked).rejects.toThrow('allows 1 endpoints online');
     }, 5_000);
     expect((await visit(env, host)).status).toBe(200);
+  });
+
+  it('of reserved domains: one more is refused', async () => {
+    await plan('names', { reservedDomains: 1 });
+    await vi.waitFor(async () => {
+      await callApi(env, 'POST', '/reserved_domains', { domain: 'first.portico.localhost' }).catch(() => {});
+      const second = callApi(env, 'POST', '/reserved_domains', { domain: `n${Date.now()}.portico.localhost` });
+      await expect(second).rejects.toThrow('allows 1 reserved domains');
+    }, 5_000);
   });
 });

@@ -21,6 +21,11 @@ export async function setPlan(db: Queries, accountId: string, plan: string): Pro
   return count === 1;
 }
 
+export async function planOf(db: Queries, accountId: string): Promise<string | null> {
+  const row = await db.account.findUnique({ where: { id: accountId }, select: { plan: true } });
+  return row?.plan ?? null;
+}
+
 /** Which plan each of these accounts has. */
 export async function plansOfAccounts(db: Queries, accountIds: readonly string[]): Promise<Map<string, string>> {
   const where = { id: { in: [...accountIds] } };

@@ -142,3 +142,7 @@ export function findUnproven(
 export async function isClaimedByOther(db: Queries, domain: string, accountId: string): Promise<boolean> {
   return (await db.reservedDomain.findFirst({ where: { domain, accountId: { not: accountId } } })) !== null;
 }
+
+export function countReservedDomains(db: Queries, accountId: string): Promise<number> {
+  return db.reservedDomain.count({ where: { accountId } });
+}

@@ -1,8 +1,10 @@
 import { collections } from '@portico/api-contract/public';
 import {
+  countReservedDomains,
   findReservedDomain,
   findTlsCertificate,
   listReservedDomains,
+  planOf,
   type ReservedDomainChanges,
   type ReservedDomainRow,
   updateReservedDomain,
@@ -54,6 +56,7 @@ export function reservedDomainRoutes(app: FastifyInstance, context: ApiContext):
         const domain = body.domain ?? body.name ?? '';
         if (domain === '') throw new PorticoError(215, { field: 'domain', reason: 'it is missing' });
         const { queries, caller } = call;
+        await checkPlan(call);
         const row = await reserveDomain(context, queries, caller.accountId, {
           domain,
           description: body.description ?? '',
@@ -139,6 +142,16 @@ export function reservedDomainRoutes(app: FastifyInstance, context: ApiContext):
     await change(request, request.params.id, noPolicy);
     return sendDone(request, reply);
   });
+
+  async function checkPlan({ queries, caller }: Call): Promise<void> {
+    const plan = await planOf(queries, caller.accountId);
+    const limit = plan === null ? null : context.plans.of(plan).reservedDomains;
+    if (limit === null || (await countReservedDomains(queries, caller.accountId)) < limit) return;
+    throw new PorticoError(215, {
+      field: 'domain',
+      reason: `the plan of this account allows ${limit} reserved domains`,
+    });
+  }
 
   /** Null and absent: as it is. */
   function policyFields(row: ReservedDomainRow, policy: Policy, certificateId: string | null): ReservedDomainChanges {

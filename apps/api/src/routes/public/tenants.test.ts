@@ -146,7 +146,8 @@ async function operations(): Promise<Operation[]> {
 describe('the document of the API', () => {
   it('has every route that is served, but for those that were withdrawn, and no other', async () => {
     const documented = (await operations()).map(({ method, path }) => `${method} ${path}`);
-    const apart = /^\w+ \/(edges|backends|endpoint_configurations|ssh_(?:user|host)_certificates|ssh_certificate_authorities|agent_ingresses|kubernetes_operators|healthz|reference|openapi\.json)?(\/|$)/;
+    const apart =
+      /^\w+ \/(edges|backends|endpoint_configurations|ssh_(?:user|host)_certificates|ssh_certificate_authorities|agent_ingresses|kubernetes_operators|healthz|reference|openapi\.json)?(\/|$)/;
     const served = test.api.publicRoutes
       .map((route) => route.replace(/:(\w+)/g, '{$1}'))
       .filter((route) => !apart.test(route));
