@@ -1,5 +1,6 @@
 /**
- * `npm test`: every check at reduced scale, with what the data path costs against a plain proxy (`bench/guard.ts`); with `--long` the soaks and repeats at their full figures as well.
+ * `npm test`: every check at reduced scale, and what the data path costs against a plain proxy (`bench/guard.ts`); with
+ * `--long` the soaks and repeats at their full figures as well.
  * Further arguments go to vitest. The last line is `N passed, N failed`; the exit code is 0 only if nothing failed.
  */
 import { spawn } from 'node:child_process';
