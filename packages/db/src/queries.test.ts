@@ -3,6 +3,8 @@ import { newId } from '@portico/service';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   addUsage,
+  changeThrottle,
+  clearThrottle,
   createAccount,
   createCredential,
   createReservedDomain,
@@ -166,6 +168,24 @@ describe('usage', () => {
     );
     expect(received.filter(Boolean)).toHaveLength(1);
     expect(await receiveBatch(database.queries, { ...batch, kind: 'events' })).toBe(true);
+  });
+});
+
+describe('tries to sign in', () => {
+  it('are counted one by one, also while a success makes their number be forgotten', async () => {
+    const count = () =>
+      database.transaction((tx) =>
+        changeThrottle(tx, 'account:x', now, (state) => ({ state: { ...state, tries: state.tries + 1 }, result: 0 })),
+      );
+    const rounds = Array.from({ length: 40 }, async (_, n) => {
+      await count();
+      if (n % 2 === 0) await clearThrottle(database.queries, 'account:x');
+    });
+    await Promise.all(rounds);
+    await clearThrottle(database.queries, 'account:x');
+    await Promise.all([count(), count(), count()]);
+    const row = await database.queries.signInThrottle.findUnique({ where: { key: 'account:x' } });
+    expect(row?.tries).toBe(3);
   });
 });
 

@@ -17,9 +17,10 @@ export async function changeThrottle<T>(
   now: Date,
   decide: (state: ThrottleState) => { state: ThrottleState; result: T },
 ): Promise<T> {
+  // Makes the row or takes the one that is there, and holds it: between two statements a success could remove it.
   await db.$executeRaw`
-    INSERT INTO sign_in_throttle (key, window_start) VALUES (${key}, ${now}) ON CONFLICT (key) DO NOTHING`;
-  await db.$queryRaw`SELECT key FROM sign_in_throttle WHERE key = ${key} FOR UPDATE`;
+    INSERT INTO sign_in_throttle (key, window_start) VALUES (${key}, ${now})
+    ON CONFLICT (key) DO UPDATE SET key = EXCLUDED.key`;
   const stored = await db.signInThrottle.findUniqueOrThrow({ where: { key } });
   const { state, result } = decide(stored);
   await db.signInThrottle.update({
