@@ -2,6 +2,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InternalApiError, InternalClient } from '@portico/api-contract/internal';
+import { publicRoutes } from '@portico/api-contract/public';
+import { createBoxKey } from '@portico/pki';
 import { createTestDatabase, type TestDatabase } from '@portico/postgres';
 import { RemoteRegistry } from '@portico/registry';
 import { createLogger, type Logger, newId } from '@portico/service';
@@ -66,9 +68,34 @@ describe.each(['gone', 'silent'] as const)('while the database is %s', (state) =
       expect(seconds).toBeGreaterThan(0);
       expect(seconds).toBeLessThanOrEqual(2);
     }
+    const box = createBoxKey().publicKey;
     expect(await fault(reconcile())).toBe('unavailable');
+    expect(await fault(test.edge.certificate({ nodeId: 'edge-1', name: 'a.b', boxKey: box }))).toBe('unavailable');
+    expect(await fault(test.edge.challenge({ nodeId: 'edge-1', kind: 'http-01', host: 'a.b' }))).toBe('unavailable');
     proxy.set('open');
     await vi.waitFor(async () => expect(await fault(reconcile())).toBe('answered'), 10_000);
+  });
+
+  it('every operation of the document is refused likewise, and none of them is half done', async () => {
+    await vi.waitFor(async () => expect((await test.call('GET', '/credentials')).status).toBe(200), 10_000);
+    const rows = () => test.database.queries.$queryRaw`
+      SELECT (SELECT count(*) FROM audit_event)::int AS audited, (SELECT count(*) FROM outbox_event)::int AS queued,
+        (SELECT count(*) FROM reserved_domain)::int AS domains, (SELECT count(*) FROM event_destination)::int AS sinks`;
+    const before = await rows();
+    proxy.set(state);
+    // A part at once: more would be turned away for being many.
+    const routes = [...publicRoutes];
+    while (routes.length > 0) {
+      const asked = routes.splice(0, 16).map(async ({ method, path, body }) => {
+        const target = path.replace(/\{\w+\}/g, 'xx_0');
+        const answer = await test.call(method, target, { body: body === null ? undefined : {} });
+        expect([method, path, answer.status, answer.headers.get('retry-after')]).toEqual([method, path, 503, '1']);
+      });
+      await Promise.all(asked);
+    }
+    proxy.set('open');
+    await vi.waitFor(async () => expect((await test.call('GET', '/credentials')).status).toBe(200), 10_000);
+    expect(await rows()).toEqual(before);
   });
 
   it('edges keep their registry, their changes and their certificates', async () => {
