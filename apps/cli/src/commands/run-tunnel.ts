@@ -175,6 +175,8 @@ class TunnelLife {
     this.#agent = agent;
     const settle = Promise.withResolvers<number>();
     this.over = settle.promise;
+    // It may fail while the local API is still being started: whoever waits for it is told then.
+    settle.promise.catch(() => {});
     this.#settle = settle;
     this.#stopListening = context.onSignal((signal) => this.stop(signal));
     agent.on('state', (state) => {
