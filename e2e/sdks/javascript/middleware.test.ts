@@ -50,7 +50,10 @@ const seenBy = ({ body }: Visit): Record<string, string> => JSON.parse(body.toSt
 describe('middleware of the JavaScript SDK', () => {
   it('basicAuth', async () => {
     const url = await serve((builder) => builder.basicAuth('user', 'password1').basicAuth('other', 'password2'));
-    expect(await ask(url)).toMatchObject({ status: 401, headers: { 'www-authenticate': 'Basic realm="ngrok", charset="UTF-8"' } });
+    expect(await ask(url)).toMatchObject({
+      status: 401,
+      headers: { 'www-authenticate': 'Basic realm="ngrok", charset="UTF-8"' },
+    });
     expect((await ask(url, { authorization: `Basic ${btoa('user:nope')}` })).status).toBe(401);
     expect((await ask(url, { authorization: `Basic ${btoa('user:password1')}` })).status).toBe(200);
     expect((await ask(url, { authorization: `Basic ${btoa('other:password2')}` })).status).toBe(200);

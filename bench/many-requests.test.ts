@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { keepAlive } from '../../bench/load/own.ts';
-import { spread } from '../../bench/statistics.ts';
-import { bodies } from '../../bench/upstream.ts';
-import { MiB, scale } from '../support/long.ts';
-import { type PlatformProcess, startPlatformProcess } from '../support/platform.ts';
-import { startPortico } from '../support/portico-cli.ts';
-import { residentBytes } from '../support/process-memory.ts';
-import { httpUpstream } from '../support/upstream.ts';
+import { MiB, scale } from '../e2e/support/long.ts';
+import { type PlatformProcess, startPlatformProcess } from '../e2e/support/platform.ts';
+import { startPortico } from '../e2e/support/portico-cli.ts';
+import { residentBytes } from '../e2e/support/process-memory.ts';
+import { httpUpstream } from '../e2e/support/upstream.ts';
+import { keepAlive } from './load/own.ts';
+import { spread } from './statistics.ts';
+import { bodies } from './upstream.ts';
 
 describe('millions of requests', () => {
   let platform: PlatformProcess;
