@@ -1,23 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { apiCommand } from './commands/api.ts';
-import { authtokenCommand } from './commands/authtoken.ts';
-import { buildClientCommand } from './commands/build-client.ts';
-import { completionCommand } from './commands/completion.ts';
-import { addApiKeyCommand } from './commands/config/add-api-key.ts';
-import { addAuthtokenCommand } from './commands/config/add-authtoken.ts';
-import { addConnectUrlCommand } from './commands/config/add-connect-url.ts';
-import { checkCommand } from './commands/config/check.ts';
-import { editCommand } from './commands/config/edit.ts';
-import { upgradeCommand } from './commands/config/upgrade.ts';
-import { diagnoseCommand } from './commands/diagnose.ts';
-import { httpCommand } from './commands/http.ts';
-import { serviceCommand } from './commands/service/service.ts';
-import { startCommand } from './commands/start.ts';
-import { tcpCommand } from './commands/tcp.ts';
-import { tlsCommand } from './commands/tls.ts';
 import { olderFlagNotices, spellOutBooleans } from './commands/tunnel-flags.ts';
-import { updateCommand } from './commands/update.ts';
-import { versionCommand } from './commands/version.ts';
 import type { CliContext } from './context.ts';
 import { CliError, formatCliError } from './output/cli-error.ts';
 import { explainUsageError, refuseSingleDash } from './usage-errors.ts';
@@ -28,7 +10,7 @@ import { explainUsageError, refuseSingleDash } from './usage-errors.ts';
  */
 export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
   const result: { code: number } = { code: 0 };
-  const program = buildProgram({ ...context, notices: olderFlagNotices(args) }, (code) => {
+  const program = await buildProgram(args, { ...context, notices: olderFlagNotices(args) }, (code) => {
     result.code = code;
   });
   try {
@@ -59,7 +41,11 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
 }
 
 /** The tree of commands; `setExitCode` takes what a command that ran to its end wants to exit with. */
-export function buildProgram(context: CliContext, setExitCode: (code: number) => void): Command {
+async function buildProgram(
+  args: readonly string[],
+  context: CliContext,
+  setExitCode: (code: number) => void,
+): Promise<Command> {
   const program = new Command('portico')
     .description('Gives a service on this machine a public URL, through a server that you or your team run.')
     .version(`portico version ${context.version}`, '--version', 'print the version')
@@ -74,26 +60,7 @@ Examples:
   portico tcp 22                           a public port for ssh
   portico config add-connect-url connect.example.com:443 --ca-sha256 FINGERPRINT`,
     );
-  const config = new Command('config').description('Reads and writes the configuration file.');
-  for (const command of [
-    addAuthtokenCommand,
-    addApiKeyCommand,
-    addConnectUrlCommand,
-    checkCommand,
-    editCommand,
-    upgradeCommand,
-  ])
-    config.addCommand(command(context));
-  for (const command of [httpCommand, tcpCommand, tlsCommand, startCommand, diagnoseCommand])
-    program.addCommand(command(context, setExitCode));
-  program.addCommand(apiCommand(context));
-  program.addCommand(config);
-  program.addCommand(serviceCommand(context));
-  program.addCommand(completionCommand(context));
-  program.addCommand(buildClientCommand(context));
-  program.addCommand(updateCommand(context));
-  program.addCommand(authtokenCommand(context), { hidden: true });
-  program.addCommand(versionCommand(context));
+  await addCommands(program, args[0], context, setExitCode);
   forEachCommand(program, (command) => {
     // Each command needs its own: they are not inherited by commands that were built apart.
     command.exitOverride().configureOutput({
@@ -103,6 +70,34 @@ Examples:
     });
   });
   return program;
+}
+
+/** The commands that people wait for are loaded alone; every other word, and none, brings all of them. */
+async function addCommands(
+  program: Command,
+  first: string | undefined,
+  context: CliContext,
+  setExitCode: (code: number) => void,
+): Promise<void> {
+  switch (first) {
+    case 'http':
+      program.addCommand((await import('./commands/http.ts')).httpCommand(context, setExitCode));
+      return;
+    case 'tcp':
+      program.addCommand((await import('./commands/tcp.ts')).tcpCommand(context, setExitCode));
+      return;
+    case 'tls':
+      program.addCommand((await import('./commands/tls.ts')).tlsCommand(context, setExitCode));
+      return;
+    case 'start':
+      program.addCommand((await import('./commands/start.ts')).startCommand(context, setExitCode));
+      return;
+    case 'version':
+      program.addCommand((await import('./commands/version.ts')).versionCommand(context));
+      return;
+    default:
+      (await import('./all-commands.ts')).addAllCommands(program, context, setExitCode);
+  }
 }
 
 /** The innermost command that the arguments name. */
