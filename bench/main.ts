@@ -94,7 +94,7 @@ const isMeasured = ({ id }: Case): boolean => measurements.some(({ caseId }) => 
 const plainCases = cases.filter(isChosen).filter((each) => !isMeasured(each));
 const chosenLinks = linkKinds.map((kind) => ({ kind, own: linkCases(kind).filter(isChosen) }));
 const wantsMemory = memory === null && (wantedCases === null ? !quick : wantedCases.includes('memory'));
-const warmUpSeconds = 1;
+const warmUpSeconds = quick ? 1 : 2;
 progress(`about ${Math.ceil(expectedSeconds() / 60)} minutes`);
 
 const upstream = await startUpstream(folder);
