@@ -30,7 +30,7 @@ await writeFile(join(home, 'ca.pem'), server.caPem);
 const config = join(home, 'agent.yml');
 await writeFile(
   config,
-  `version: 3\nagent: {authtoken: tok, connect_url: "localhost:${relay.port}", connect_cas: ca.pem, web_addr: "127.0.0.1:0"}\n`,
+  `version: 3\nagent: {authtoken: tok, connect_url: "localhost:${relay.port}", connect_cas: ca.pem, web_addr: "127.0.0.1:0", inspect_db_size: 1000000}\n`,
 );
 await buildNpmPackage(join(home, 'build'));
 const { port } = app.address() as AddressInfo;
