@@ -148,4 +148,24 @@ on_http_request:
       }
     }
   });
+
+  it('names the rules for messages of event streams and does not run them', () => {
+    const streaming = load(
+      'on_event_stream_message: [{name: mask, expressions: ["sse.data != \'\'"], actions: [{type: sse-find-replace, config: {replacements: [{field: data, from: a, to: b}]}}]}]',
+    );
+    const explained = explain(streaming, traffic({ response: response() }));
+    expect(explained.phases.at(-1)).toMatchObject({
+      phase: 'on_event_stream_message',
+      end: { kind: 'forwarded' },
+      rules: [
+        {
+          name: 'mask',
+          verdict: 'unknown',
+          expressions: [{ source: "sse.data != ''", value: null }],
+          actions: [{ type: 'sse-find-replace', effect: expect.stringMatching(/each message/) }],
+        },
+      ],
+    });
+    expect(explained.conclusion).toBe('The traffic goes to the upstream.');
+  });
 });

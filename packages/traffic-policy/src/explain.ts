@@ -115,7 +115,31 @@ export function explain(policy: CompiledPolicy, traffic: ExplainedTraffic, optio
   }
   if (response === null) return { phases, conclusion: conclude(requested) };
   const responded = explainOne('on_http_response');
+  const messages = policy.phases.on_event_stream_message;
+  if (messages.length > 0 && responded.kind === 'forwarded') phases.push(leftToMessages(messages));
   return { phases, conclusion: conclude(responded.kind === 'forwarded' ? requested : responded) };
+}
+
+/** Rules that are asked for each message of an event stream: there is none here to ask them about. */
+function leftToMessages(rules: readonly CompiledRule[]): ExplainedPhase {
+  const explained = rules.map(
+    (rule): ExplainedRule => ({
+      name: rule.name,
+      index: rule.index,
+      verdict: 'unknown',
+      expressions: rule.expressions.map(({ source }) => ({
+        source,
+        value: null,
+        error: 'it is asked for each message of an event stream',
+      })),
+      actions: rule.actions.map(({ type }) => ({
+        type,
+        effect: 'would run for each message of an event stream; not run here',
+        result: null,
+      })),
+    }),
+  );
+  return { phase: 'on_event_stream_message', rules: explained, end: { kind: 'forwarded' } };
 }
 
 /** What the response phase sees of an answer that the policy gave; a page of the edge is shown as a program gets it. */

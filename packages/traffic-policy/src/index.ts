@@ -23,6 +23,7 @@ export {
   type OpenIdConnectConfig,
   type SignInConfig,
 } from './actions/sign-in.ts';
+export type { MessageField, SseFindReplaceConfig } from './actions/sse-find-replace.ts';
 export type { TerminateTlsConfig } from './actions/terminate-tls.ts';
 export type { VerifyWebhookConfig } from './actions/verify-webhook.ts';
 export type { HeaderTemplate, RegexTemplate } from './document/config-reader.ts';
@@ -88,6 +89,7 @@ export {
   type EndpointContext,
   type IpFacts,
   type LocationFacts,
+  type MessageContext,
   type NameFacts,
   NO_SECRETS,
   type RequestContext,

@@ -67,7 +67,12 @@ class PolicyCompiler {
       this.#problems.add(2236, { reason: `it is ${kindOf(source)}` }, root, 'Begin with a phase: on_http_request:');
       return null;
     }
-    const phases: Record<Phase, CompiledRule[]> = { on_tcp_connect: [], on_http_request: [], on_http_response: [] };
+    const phases: Record<Phase, CompiledRule[]> = {
+      on_tcp_connect: [],
+      on_http_request: [],
+      on_http_response: [],
+      on_event_stream_message: [],
+    };
     const document: Record<string, PlainValue> = {};
     let rules = 0;
     for (const entry of source.entries) {

@@ -35,7 +35,7 @@ export interface PolicyNeeds {
 }
 
 export const EMPTY_POLICY: CompiledPolicy = {
-  phases: { on_tcp_connect: [], on_http_request: [], on_http_response: [] },
+  phases: { on_tcp_connect: [], on_http_request: [], on_http_response: [], on_event_stream_message: [] },
   document: {},
   needs: { requestBody: false, responseBody: false, clientCertificate: false },
 };
@@ -77,6 +77,7 @@ export function combinePolicies(first: CompiledPolicy, second: CompiledPolicy): 
       on_tcp_connect: join('on_tcp_connect'),
       on_http_request: join('on_http_request'),
       on_http_response: join('on_http_response'),
+      on_event_stream_message: join('on_event_stream_message'),
     },
     document,
     needs: {

@@ -11,6 +11,7 @@ import { rateLimit } from './rate-limit.ts';
 import { restrictIps } from './restrict-ips.ts';
 import { log, setVars } from './set-vars.ts';
 import { oauth, openIdConnect } from './sign-in.ts';
+import { sseFindReplace } from './sse-find-replace.ts';
 import { terminateTls } from './terminate-tls.ts';
 import { verifyWebhook } from './verify-webhook.ts';
 
@@ -39,6 +40,7 @@ export const ACTION_DEFINITIONS = [
   httpRequest,
   requestBodyFindReplace,
   responseBodyFindReplace,
+  sseFindReplace,
 ] as const;
 
 type Definition = (typeof ACTION_DEFINITIONS)[number];
@@ -62,10 +64,4 @@ export const OLDER_ACTION_TYPES: ReadonlyMap<string, ActionType> = new Map<strin
 ]);
 
 /** Announced elsewhere and not built: they get a message of their own. */
-export const ABSENT_ACTION_TYPES: readonly string[] = [
-  'owasp-crs-request',
-  'owasp-crs-response',
-  'saml',
-  'ai-gateway',
-  'sse-find-replace',
-];
+export const ABSENT_ACTION_TYPES: readonly string[] = ['owasp-crs-request', 'owasp-crs-response', 'saml', 'ai-gateway'];

@@ -1,4 +1,5 @@
 import type { ConfigReader } from '../document/config-reader.ts';
+import { PHASES } from '../document/phase.ts';
 import type { SourceNode } from '../document/source-node.ts';
 import type { Template } from '../expressions/template.ts';
 import { defineAction, never } from './action-definition.ts';
@@ -16,7 +17,7 @@ export interface SetVarsConfig {
 
 export const setVars = defineAction({
   type: 'set-vars',
-  phases: ['on_tcp_connect', 'on_http_request', 'on_http_response'],
+  phases: PHASES,
   ends: never,
   read: (config): SetVarsConfig => {
     const node = config.node('vars');
@@ -52,7 +53,7 @@ export interface LogConfig {
 
 export const log = defineAction({
   type: 'log',
-  phases: ['on_tcp_connect', 'on_http_request', 'on_http_response'],
+  phases: PHASES,
   ends: never,
   read: (config): LogConfig => {
     const node = config.node('metadata');

@@ -17,6 +17,9 @@ interface Broken {
 const inRequest = (type: string, config: string): string =>
   `on_http_request:\n  - actions:\n    - type: ${type}\n      config:\n${config.replace(/^/gm, '        ')}\n`;
 
+const onMessage = (config: string): string =>
+  inRequest('sse-find-replace', config).replace('on_http_request', 'on_event_stream_message');
+
 const BROKEN: Readonly<Record<string, Broken>> = {
   'nothing at all': { code: 2236, at: [1, 1], text: '', says: /empty/, hint: /on_http_request/ },
   'a list for a document': { code: 2236, at: [1, 1], text: '- a\n', says: /a list/ },
@@ -93,7 +96,7 @@ const BROKEN: Readonly<Record<string, Broken>> = {
     at: [2, 20],
     text: 'on_http_request:\n  - expressions: ["res.status_code == 200"]\n    actions: [{type: deny}]\n',
     says: /no variable res/,
-    hint: /on_http_response only/,
+    hint: /on_http_response and on_event_stream_message only/,
   },
   'an action that does not exist': {
     code: 2201,
@@ -320,6 +323,68 @@ const BROKEN: Readonly<Record<string, Broken>> = {
       'server_certificate: abc\nserver_private_key: "-----BEGIN PRIVATE KEY-----"',
     ).replace('on_http_request', 'on_tcp_connect'),
     says: /PEM/,
+  },
+  'messages of an event stream on a tls endpoint': {
+    code: 2230,
+    at: [1, 1],
+    text: 'on_event_stream_message:\n  - actions: [{type: log, config: {metadata: {a: b}}}]\n',
+    says: /tls endpoints have no phase on_event_stream_message/,
+    target: { protocol: 'tls' },
+  },
+  'an answer for a message of an event stream': {
+    code: 2202,
+    at: [3, 13],
+    text: 'on_event_stream_message:\n  - actions:\n    - type: deny\n',
+    says: /deny cannot run in on_event_stream_message/,
+  },
+  'sse-find-replace for a whole answer': {
+    code: 2202,
+    at: [3, 13],
+    text: 'on_http_response:\n  - actions:\n    - type: sse-find-replace\n',
+    says: /it runs in on_event_stream_message/,
+  },
+  'a field of a message that stays as it is': {
+    code: 2222,
+    at: [6, 18],
+    text: onMessage('replacements:\n- field: event\n  from: a\n  to: b'),
+    says: /data, retry/,
+  },
+  'a replacement that names no field': {
+    code: 2234,
+    at: [6, 11],
+    text: onMessage('replacements:\n- from: a\n  to: b'),
+    says: /field/,
+  },
+  'nothing to replace in a message': {
+    code: 2223,
+    at: [5, 23],
+    text: onMessage('replacements: []'),
+    says: /replacements/,
+  },
+  'eleven replacements in a message': {
+    code: 2218,
+    at: [6, 9],
+    text: onMessage(`replacements:\n${Array(11).fill('- {field: data, from: a, to: b}').join('\n')}`),
+    says: /11/,
+  },
+  'a pattern for a message that backtracks': {
+    code: 2261,
+    at: [6, 31],
+    text: onMessage(`replacements:\n- {field: data, from: '(a)\\1', to: b}`),
+    says: /back references/,
+  },
+  'a message before there is one': {
+    code: 2200,
+    at: [2, 20],
+    text: `on_http_response:\n  - expressions: ["sse.data == ''"]\n    actions: [{type: compress-response}]\n`,
+    says: /no variable sse/,
+    hint: /on_event_stream_message only/,
+  },
+  'a field that no message has': {
+    code: 2200,
+    at: [2, 24],
+    text: `on_event_stream_message:\n  - expressions: ["sse.name == ''"]\n    actions: [{type: log, config: {metadata: {a: b}}}]\n`,
+    says: /sse has no field name/,
   },
   'a phase that tcp does not have': {
     code: 2230,

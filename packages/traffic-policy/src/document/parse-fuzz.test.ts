@@ -89,6 +89,7 @@ describe('reading a policy', () => {
             'on_tcp_connect',
             'on_http_request',
             'on_http_response',
+            'on_event_stream_message',
             'actions',
             'type',
             'config',

@@ -1,5 +1,8 @@
-/** When rules run: once for a connection, before a request is forwarded, before its answer goes to the visitor. */
-export const PHASES = ['on_tcp_connect', 'on_http_request', 'on_http_response'] as const;
+/**
+ * When rules run: once for a connection, before a request is forwarded, before its answer goes to the visitor, and for
+ * each message of an answer that is an event stream.
+ */
+export const PHASES = ['on_tcp_connect', 'on_http_request', 'on_http_response', 'on_event_stream_message'] as const;
 export type Phase = (typeof PHASES)[number];
 
 export const PROTOCOLS = ['http', 'https', 'tcp', 'tls'] as const;

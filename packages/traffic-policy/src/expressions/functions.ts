@@ -78,8 +78,8 @@ export const RENAMED_METHODS: Readonly<Record<string, string>> = {
   upperAscii: 'upper_ascii',
 };
 
-const HTTP: readonly Phase[] = ['on_http_request', 'on_http_response'];
-const RESPONSE: readonly Phase[] = ['on_http_response'];
+const HTTP: readonly Phase[] = ['on_http_request', 'on_http_response', 'on_event_stream_message'];
+const RESPONSE: readonly Phase[] = ['on_http_response', 'on_event_stream_message'];
 
 export const FUNCTIONS: readonly LanguageFunction[] = [
   // Requests and responses

@@ -5,6 +5,7 @@ import { didYouMean } from '../suggestion.ts';
 import { ACTIONS, LAST_ATTEMPT } from '../variables/action-results.ts';
 import { CONNECTION, ELEMENT_TYPES, ENDPOINT } from '../variables/connection-variables.ts';
 import { COOKIE } from '../variables/cookies.ts';
+import { MESSAGE } from '../variables/message-variables.ts';
 import { REQUEST_URL } from '../variables/request-url.ts';
 import { REQUEST } from '../variables/request-variables.ts';
 import { RESPONSE } from '../variables/response-variables.ts';
@@ -249,7 +250,8 @@ function variablesOf(name: LanguageName): Readonly<Record<string, FieldType>> {
     conn: CONNECTION,
     endpoint: ENDPOINT,
     ...(phase === 'on_tcp_connect' ? {} : { req: REQUEST }),
-    ...(phase === 'on_http_response' ? { res: RESPONSE } : {}),
+    ...(phase === 'on_http_response' || phase === 'on_event_stream_message' ? { res: RESPONSE } : {}),
+    ...(phase === 'on_event_stream_message' ? { sse: MESSAGE } : {}),
     time: TIME,
     vars: 'map<string, dyn>',
     actions: ACTIONS,
@@ -258,8 +260,9 @@ function variablesOf(name: LanguageName): Readonly<Record<string, FieldType>> {
 }
 
 const PHASE_OF_VARIABLE: Readonly<Record<string, string>> = {
-  req: 'on_http_request and on_http_response',
-  res: 'on_http_response',
+  req: 'on_http_request, on_http_response and on_event_stream_message',
+  res: 'on_http_response and on_event_stream_message',
+  sse: 'on_event_stream_message',
   attempts: 'retry_condition',
   last_attempt: 'retry_condition',
 };

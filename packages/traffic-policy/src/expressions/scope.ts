@@ -4,11 +4,13 @@ import { ConnectionVariables, EndpointVariables } from '../variables/connection-
 import {
   type ConnectionContext,
   type EndpointContext,
+  type MessageContext,
   NO_SECRETS,
   type RequestContext,
   type ResponseContext,
   type SecretStore,
 } from '../variables/contexts.ts';
+import { MessageVariables } from '../variables/message-variables.ts';
 import { RequestVariables } from '../variables/request-variables.ts';
 import { ResponseVariables } from '../variables/response-variables.ts';
 import { Budget } from './budget.ts';
@@ -20,8 +22,10 @@ export interface ScopeFacts {
   readonly endpoint: EndpointContext;
   /** In the HTTP phases. */
   readonly request?: RequestContext;
-  /** In `on_http_response`. */
+  /** In `on_http_response` and `on_event_stream_message`. */
   readonly response?: ResponseContext;
+  /** In `on_event_stream_message`. */
+  readonly message?: MessageContext;
   readonly secrets?: SecretStore;
   /** Defaults: the clock of the machine, Math.random, the budget of `EVALUATION_LIMITS`. */
   readonly now?: () => Date;
@@ -47,6 +51,7 @@ export class PolicyScope {
   readonly #vars = new Map<string, unknown>();
   #request: RequestContext | null;
   #response: ResponseContext | null;
+  #message: MessageContext | null;
 
   constructor(facts: ScopeFacts) {
     this.phase = facts.phase;
@@ -58,6 +63,7 @@ export class PolicyScope {
     this.budget = new Budget(facts.budgetUnits);
     this.#request = facts.request ?? null;
     this.#response = facts.response ?? null;
+    this.#message = facts.message ?? null;
     this.variables = new ScopeVariables(this);
   }
 
@@ -78,6 +84,15 @@ export class PolicyScope {
   set response(response: ResponseContext | null) {
     this.#response = response;
     this.variables.forgetResponse();
+  }
+
+  /** The message as the actions so far have left it. */
+  get message(): MessageContext | null {
+    return this.#message;
+  }
+
+  set message(message: MessageContext | null) {
+    this.#message = message;
   }
 
   get vars(): ReadonlyMap<string, unknown> {
@@ -129,6 +144,11 @@ export class ScopeVariables {
     const { response } = this.#scope;
     if (this.#res === null && response !== null) this.#res = new ResponseVariables(response);
     return this.#res ?? undefined;
+  }
+
+  get sse(): MessageVariables | undefined {
+    const { message } = this.#scope;
+    return message === null ? undefined : new MessageVariables(message);
   }
 
   get time(): TimeVariables {

@@ -5,7 +5,7 @@ import type { Phase } from '../document/phase.ts';
 import type { PolicyScope } from '../expressions/scope.ts';
 import { toPlain } from '../expressions/values.ts';
 import { loadPolicy } from '../load-policy.ts';
-import { connection, request, response, scope } from '../testing/contexts.ts';
+import { connection, message, request, response, scope } from '../testing/contexts.ts';
 import type { RequestContext } from '../variables/contexts.ts';
 import { type ActionTools, isImmediate, type Outcome, performAction } from './perform-action.ts';
 import { RateLimiter } from './rate-limiter.ts';
@@ -336,5 +336,71 @@ describe('a response phase', () => {
     const action = act('custom-response', { status_code: 200, body: 'was ${res.status_code}' });
     const { last } = run('on_http_response', [action], { response: response({ statusCode: 500 }) });
     expect(last.kind === 'answer' && Buffer.from(last.answer.body).toString()).toBe('was 500');
+  });
+});
+
+describe('a phase for messages', () => {
+  const replace = (...replacements: object[]): unknown => act('sse-find-replace', { replacements });
+
+  it('changes data and retry, with groups and templates', () => {
+    const done = run(
+      'on_event_stream_message',
+      [
+        replace(
+          { field: 'data', from: '(\\w+)@(\\w+)', to: '$1 at ${req.host} ${sse.event} ${res.status_code}' },
+          { field: 'retry', from: '\\d+', to: '1000' },
+        ),
+      ],
+      { message: message({ event: 'mail', data: 'a@b\nc@d', retry: '5' }) },
+    );
+    expect(done.scope.message).toEqual({
+      event: 'mail',
+      data: 'a at demo.portico.localhost mail 200\nc at demo.portico.localhost mail 200',
+      id: '',
+      retry: '1000',
+    });
+    expect(done.scope.results).toMatchObject({ sse_find_replace: { replacements: 2 } });
+  });
+
+  it('leaves alone what a message does not have', () => {
+    const all = [
+      { field: 'data', from: '.*', to: 'x' },
+      { field: 'retry', from: '.*', to: '1' },
+    ];
+    const empty = message({ data: null });
+    expect(run('on_event_stream_message', [replace(...all)], { message: empty }).scope.message).toBe(empty);
+  });
+
+  it('refuses a retry that is no number, and keeps what was replaced before', () => {
+    const made = scope('on_event_stream_message', { message: message({ data: 'a', retry: '5' }) });
+    const loaded = loadPolicy(
+      JSON.stringify({
+        on_event_stream_message: [
+          {
+            actions: [replace({ field: 'data', from: 'a', to: 'b' }, { field: 'retry', from: '5', to: 'soon' })],
+          },
+        ],
+      }),
+    );
+    const action = loaded.kind === 'loaded' ? loaded.policy.phases.on_event_stream_message[0]?.actions[0] : undefined;
+    if (action === undefined || !isImmediate(action)) throw new Error('not loaded');
+    expect(() => performAction(action, made, tools)).toThrow(expect.objectContaining({ code: 2253 }));
+    expect(made.message).toMatchObject({ data: 'b', retry: '5' });
+  });
+
+  it.each([
+    ["sse.event == 'message' && sse.data.contains('ell') && sse.id == ''", true],
+    ['has(sse.retry)', false],
+    ["getResHeader('content-type') == ['text/html'] && hasReqHeader('host')", true],
+    ["endpoint.protocol == 'https' && conn.client_port > 1", true],
+  ])('sees the message, the answer and the request: %s', (expression, value) => {
+    const loaded = loadPolicy(
+      JSON.stringify({
+        on_event_stream_message: [{ expressions: [expression], actions: [act('log', { metadata: { a: 'b' } })] }],
+      }),
+    );
+    if (loaded.kind === 'refused') throw new Error(loaded.problems.map((problem) => problem.message).join('\n'));
+    const [rule] = loaded.policy.phases.on_event_stream_message;
+    expect(rule?.expressions[0]?.test(scope('on_event_stream_message'))).toBe(value);
   });
 });

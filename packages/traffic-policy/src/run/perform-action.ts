@@ -1,7 +1,9 @@
+import { PorticoError } from '@portico/errors';
 import type { Action } from '../actions/catalogue.ts';
 import type { RateLimitConfig } from '../actions/rate-limit.ts';
 import type { RestrictIpsConfig } from '../actions/restrict-ips.ts';
 import type { ValueTemplate } from '../actions/set-vars.ts';
+import type { SseFindReplaceConfig } from '../actions/sse-find-replace.ts';
 import type { PlainValue } from '../document/source-node.ts';
 import { guarded } from '../expressions/expression.ts';
 import type { PolicyScope } from '../expressions/scope.ts';
@@ -13,7 +15,7 @@ import { ChangedRequest, ChangedResponse } from './changed-contexts.ts';
 import { addFields, removeFields, renderHeaders } from './field-edits.ts';
 import { IpRules } from './ip-rules.ts';
 import type { RateLimitRule, RateLimitVerdict } from './rate-limiter.ts';
-import { redirectUrl, rewrittenTarget } from './rewrite-url.ts';
+import { redirectUrl, regexFor, rewrittenTarget } from './rewrite-url.ts';
 
 /** What follows from an action. */
 export type Outcome =
@@ -53,7 +55,8 @@ export type ImmediateAction = Extract<
       | 'restrict-ips'
       | 'rate-limit'
       | 'set-vars'
-      | 'log';
+      | 'log'
+      | 'sse-find-replace';
   }
 >;
 
@@ -75,10 +78,11 @@ const IMMEDIATE: ReadonlySet<string> = new Set<ImmediateAction['type']>([
   'rate-limit',
   'set-vars',
   'log',
+  'sse-find-replace',
 ]);
 
 /**
- * Does an action: changes `scope.request` or `scope.response`, sets variables and its result, and tells what follows.
+ * Does an action: changes `scope.request`, `scope.response` or `scope.message`, sets variables and its result, and tells what follows.
  *
  * @throws {PorticoError} 2238, 2249, 2253 or 2254 when an expression in it fails.
  */
@@ -152,6 +156,9 @@ export function performAction(action: ImmediateAction, scope: PolicyScope, tools
       });
       return { kind: 'log', metadata };
     }
+    case 'sse-find-replace':
+      replaceInMessage(action.config, scope);
+      return NEXT;
   }
 }
 
@@ -160,6 +167,29 @@ const CLOSE: Outcome = { kind: 'close' };
 
 function answer(content: Answer): Outcome {
   return { kind: 'answer', answer: content };
+}
+
+/** What was replaced stays so, even when a later replacement fails. */
+function replaceInMessage(config: SseFindReplaceConfig, scope: PolicyScope): void {
+  const action = 'sse-find-replace';
+  let replacements = 0;
+  for (const { field, from, to } of config.replacements) {
+    const { message } = scope;
+    const text = message?.[field] ?? null;
+    if (message === null || text === null) continue;
+    const regex = regexFor(from, action, scope);
+    const replacement = to.text(scope);
+    const replaced = guarded(scope, `from of ${action}`, 2253, { field: 'from', action }, () =>
+      regex.replaceAll(text, replacement, scope.budget),
+    );
+    if (replaced === text) continue;
+    if (field === 'retry' && !/^\d{1,15}$/.test(replaced)) {
+      throw new PorticoError(2253, { field: 'to', action, reason: 'retry would not be a number of milliseconds' });
+    }
+    scope.message = { ...message, [field]: replaced };
+    replacements += 1;
+  }
+  scope.setResult('sse_find_replace', { replacements });
 }
 
 function editFields(

@@ -1,6 +1,12 @@
 import type { Phase } from '../document/phase.ts';
 import { PolicyScope, type ScopeFacts } from '../expressions/scope.ts';
-import type { ConnectionContext, EndpointContext, RequestContext, ResponseContext } from '../variables/contexts.ts';
+import type {
+  ConnectionContext,
+  EndpointContext,
+  MessageContext,
+  RequestContext,
+  ResponseContext,
+} from '../variables/contexts.ts';
 
 /** Traffic for tests: a GET over TLS from 203.0.113.7, changed where a test says so. */
 export function connection(changes: Partial<ConnectionContext> = {}): ConnectionContext {
@@ -50,13 +56,18 @@ export function response(changes: Partial<ResponseContext> = {}): ResponseContex
   return { statusCode: 200, fields: ['Content-Type', 'text/html'], trailers: [], contentLength: 5, ...changes };
 }
 
+export function message(changes: Partial<MessageContext> = {}): MessageContext {
+  return { event: 'message', data: 'hello', id: '', retry: null, ...changes };
+}
+
 export function scope(phase: Phase, changes: Partial<ScopeFacts> = {}): PolicyScope {
   return new PolicyScope({
     phase,
     connection: connection(),
     endpoint: endpoint(),
     ...(phase === 'on_tcp_connect' ? {} : { request: request() }),
-    ...(phase === 'on_http_response' ? { response: response() } : {}),
+    ...(phase === 'on_http_response' || phase === 'on_event_stream_message' ? { response: response() } : {}),
+    ...(phase === 'on_event_stream_message' ? { message: message() } : {}),
     now: () => new Date('2026-11-20T12:00:00Z'),
     random: () => 0.5,
     ...changes,

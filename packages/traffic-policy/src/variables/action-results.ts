@@ -77,6 +77,7 @@ export const RESULT_TYPES = {
   response_body_find_replace: record('response_body_find_replace', { replacements: 'int' }),
   restrict_ips: record('restrict_ips', { action: 'string', matched_cidr: 'string' }),
   set_vars: record('set_vars', {}),
+  sse_find_replace: record('sse_find_replace', { replacements: 'int' }),
   terminate_tls: record('terminate_tls', {
     ...TLS_FIELDS,
     error_code: 'string',

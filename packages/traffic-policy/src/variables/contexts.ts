@@ -52,6 +52,18 @@ export interface ResponseContext {
   readonly contentLength: number | null;
 }
 
+/** One message of an event stream, as a program that listens to it would see it. */
+export interface MessageContext {
+  /** `message` where it has no name. */
+  readonly event: string;
+  /** Its lines of data with line feeds between them; null when it has none. */
+  readonly data: string | null;
+  /** Empty when it does not set one. */
+  readonly id: string;
+  /** Digits; null when it does not set one. */
+  readonly retry: string | null;
+}
+
 export interface TlsFacts {
   /** `1.2`, `1.3`. */
   readonly version: string;
