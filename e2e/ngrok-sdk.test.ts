@@ -136,12 +136,6 @@ describe('the official JavaScript SDK', () => {
     await held.close();
   });
 
-  it('is told by name of an option that this server does not honour', async () => {
-    const refused = forward({ ...options(), addr: upstreamPort, basic_auth: ['user:password1'] });
-    await expect(refused).rejects.toThrow('BasicAuth');
-    await expect(refused).rejects.toMatchObject({ errorCode: 'ERR_NGROK_310' });
-  });
-
   it('opens several endpoints on one session and closes one alone', async () => {
     const session = await new SessionBuilder()
       .authtoken(env.authtoken)
