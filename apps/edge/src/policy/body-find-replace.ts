@@ -108,7 +108,7 @@ function replacePiece(regex: Regex, piece: string, replacement: string, action: 
 }
 
 /** What described the bytes that were: a length, a coding, a digest, a strong validator. */
-function changedFields(fields: readonly string[], keepsCoding: boolean): Fields {
+export function changedFields(fields: readonly string[], keepsCoding: boolean): Fields {
   const out: Fields = [];
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] ?? '';

@@ -22,6 +22,8 @@ import {
   ChangedRequest,
   ChangedResponse,
   type CircuitBreaker,
+  type CompiledRule,
+  type MessageContext,
   type PlainValue,
   PolicyScope,
   type RequestContext,
@@ -32,10 +34,12 @@ import { answerWhole, type ErrorAnswers, ownHead } from '../proxy/error-response
 import type { Exchange, ExchangeHandler, TakenOver, Visitor } from '../proxy/exchange.ts';
 import type { Sweep } from '../proxy/sweep.ts';
 import type { ActionOf, AsyncOutcome, AsyncTools } from './async-action.ts';
-import { replaceInBody } from './body-find-replace.ts';
+import { changedFields, replaceInBody } from './body-find-replace.ts';
 import { type Coding, Compressor, chooseCompression, compressedFields } from './compression.ts';
 import type { EndpointPolicy } from './endpoint-policy.ts';
+import { EventStreamRewriter, eventStreamCoding, MESSAGE_BYTES_MAX } from './event-stream-rewriter.ts';
 import { type BodyLimit, HeldBody } from './held-body.ts';
+import { MessagePhase } from './message-phase.ts';
 import { isAsyncType, type Policies, type PolicySurroundings } from './policies.ts';
 import { type PhaseEnd, type PhaseRunner, runPhase } from './run-phase.ts';
 import { withoutSignInCookies } from './sign-in/cookies.ts';
@@ -105,6 +109,8 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
   /** Chosen by the response phase; its seat is taken. */
   #coding: Coding | null = null;
   #compressor: Compressor | null = null;
+  /** Changes the messages of an event stream, before they are compressed. */
+  #messages: EventStreamRewriter | null = null;
   #gone = false;
 
   constructor({
@@ -248,8 +254,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     const received = this.#otherHost === null ? response : this.#ownLocation(response, this.#otherHost);
     const rules = this.#policy.compiled.phases.on_http_response;
     if (rules.length === 0) {
-      this.#state = 'answering';
-      this.#under.head(received, this.#withOwn(own));
+      this.#sendHead(received, own);
       return;
     }
     const clean = { ...received, fields: stripPlatformFields(received.fields) };
@@ -279,7 +284,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
         return body.isWanted;
       }
       case 'answering':
-        return this.#compressor === null ? this.#under.write(chunk) : this.#compressor.write(chunk);
+        return this.#messages === null ? this.#writeOut(chunk) : this.#messages.write(chunk);
       default:
         return true;
     }
@@ -341,7 +346,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
 
   onVisitorWritable(): void {
     if (this.#compressor !== null) this.#compressor.resume();
-    else this.#handler?.onVisitorWritable();
+    else this.#moreRoom();
   }
 
   onGone(): void {
@@ -445,11 +450,8 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     this.#decidingSinceMs = null;
     switch (end.kind) {
       case 'passed': {
-        this.#state = 'answering';
         const fields = [...(scope.response?.fields ?? head.fields)];
-        const { body } = head;
-        const sent = this.#coding === null ? body : this.#startCompressor(this.#coding, body.kind !== 'length');
-        this.#under.head({ ...head, fields, body: sent }, this.#withOwn(own));
+        this.#sendHead({ ...head, fields }, own);
         this.#release();
         return;
       }
@@ -469,6 +471,65 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
         this.#dropUpstream();
         this.cut();
     }
+  }
+
+  #sendHead(head: ResponseHead, own: Fields): void {
+    this.#state = 'answering';
+    const { on_event_stream_message: rules } = this.#policy.compiled.phases;
+    const plain = rules.length === 0 ? head : this.#startMessages(head, rules);
+    const coding = this.#coding;
+    const sent =
+      coding === null ? plain : { ...plain, body: this.#startCompressor(coding, plain.body.kind !== 'length') };
+    this.#under.head(sent, this.#withOwn(own));
+  }
+
+  // The messages of an event stream
+
+  /** The head that fits what the rules may make of the messages; the same one when the answer has none. */
+  #startMessages(head: ResponseHead, rules: readonly CompiledRule[]): ResponseHead {
+    const isPlain = this.#coding !== null;
+    const coding = eventStreamCoding(head, { method: this.#request.method, isPlain });
+    if (coding === null) return head;
+    const response = new ReceivedResponse(head);
+    const phase = new MessagePhase({
+      rules,
+      scopeOf: (message) => this.#messageScope(response, message),
+      tools: this.#surroundings.tools,
+      onLog: (metadata) => this.#log(metadata),
+      onFault: (error) => this.#host.errors.report(error),
+    });
+    const { compressors } = this.#host.policies;
+    const hasSeat = coding !== 'none';
+    if (hasSeat && !compressors.take()) {
+      phase.log({
+        reason: 'too many answers are compressed or read at once; the messages of this one stay as they are',
+      });
+      return head;
+    }
+    this.#messages = new EventStreamRewriter({
+      coding,
+      change: (message) => phase.change(message),
+      sink: {
+        onChunk: (chunk) => this.#writeOut(chunk),
+        onRoom: () => this.#handler?.onVisitorWritable(),
+        onEnd: (trailers) => {
+          this.#messages = null;
+          this.#endOut(trailers);
+        },
+        onError: (error) => {
+          this.#host.errors.report(error);
+          this.#dropUpstream();
+          this.cut();
+        },
+      },
+      onTooLong: () => {
+        phase.log({ reason: `a message is longer than ${MESSAGE_BYTES_MAX} bytes and stays as it is` });
+      },
+      onOver: () => {
+        if (hasSeat) compressors.leave();
+      },
+    });
+    return { ...head, fields: changedFields(head.fields, isPlain), body: CHUNKED };
   }
 
   /** What was held while the phase took its time. */
@@ -528,7 +589,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
       flushes,
       sink: {
         onChunk: (chunk) => this.#under.write(chunk),
-        onRoom: () => this.#handler?.onVisitorWritable(),
+        onRoom: () => this.#moreRoom(),
         onEnd: (trailers) => this.#finish(trailers),
         onError: (error) => {
           this.#host.errors.report(error);
@@ -542,8 +603,22 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
   }
 
   #endAnswer(trailers: Fields): void {
+    if (this.#messages === null) this.#endOut(trailers);
+    else this.#messages.end(trailers);
+  }
+
+  #writeOut(chunk: Uint8Array): boolean {
+    return this.#compressor === null ? this.#under.write(chunk) : this.#compressor.write(chunk);
+  }
+
+  #endOut(trailers: Fields): void {
     if (this.#compressor === null) this.#finish(trailers);
     else this.#compressor.end(trailers);
+  }
+
+  #moreRoom(): void {
+    if (this.#messages !== null) this.#messages.resume();
+    else this.#handler?.onVisitorWritable();
   }
 
   #finish(trailers: Fields): void {
@@ -560,6 +635,8 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     this.#body.abandon(GONE);
     if (this.#coding !== null) this.#host.policies.compressors.leave();
     this.#coding = null;
+    this.#messages?.dispose();
+    this.#messages = null;
     this.#compressor?.dispose();
     this.#compressor = null;
     // What is left of the request is thrown away, but it has to come for the next one to be seen.
@@ -625,6 +702,18 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     });
   }
 
+  #messageScope(response: ReceivedResponse, message: MessageContext): PolicyScope {
+    return new PolicyScope({
+      phase: 'on_event_stream_message',
+      connection: this.#connection,
+      endpoint: this.#surroundings.endpoint,
+      request: this.#context,
+      response,
+      message,
+      secrets: this.#surroundings.secrets,
+    });
+  }
+
   #connectScope(): PolicyScope {
     return new PolicyScope({
       phase: 'on_tcp_connect',
@@ -635,17 +724,19 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
   }
 
   #runner(scope: PolicyScope): PhaseRunner {
-    const { policies, errors } = this.#host;
+    const { errors } = this.#host;
     return {
       scope,
       tools: this.#surroundings.tools,
       perform: (action) => this.#perform(action, scope),
-      onLog: (metadata) => {
-        this.trace.logs.push(metadata);
-        policies.onLog(this.#endpoint, metadata);
-      },
+      onLog: (metadata) => this.#log(metadata),
       onFault: (error) => errors.report(error),
     };
+  }
+
+  #log(metadata: PlainValue): void {
+    this.trace.logs.push(metadata);
+    this.#host.policies.onLog(this.#endpoint, metadata);
   }
 
   #perform(action: Action, scope: PolicyScope): AsyncOutcome | Promise<AsyncOutcome> {

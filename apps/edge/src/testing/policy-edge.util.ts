@@ -136,7 +136,7 @@ function visitHttp1(
   });
 }
 
-async function openHttp2(edge: EdgeUnderTest): Promise<ClientHttp2Session> {
+export async function openHttp2(edge: EdgeUnderTest): Promise<ClientHttp2Session> {
   const socket = connectTls({
     port: edge.httpsPort,
     host: '127.0.0.1',
