@@ -89,6 +89,12 @@ beforeAll(async () => {
       response.end(`<a href="http://localhost:3000/next">next</a>${'<p>long</p>'.repeat(500)}`);
       return;
     }
+    if (request.url === '/events') {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write('data: from ada.l@mail.example.org to bob@example.com\n\n');
+      response.end('event: note\ndata: @ home\n\n: bye@example.com\n\n');
+      return;
+    }
     response.writeHead(200, { server: 'Apache/2.4.1', 'x-powered-by': 'PHP/5.3', 'content-type': 'text/plain' });
     response.end(`${request.method} ${request.url}`);
   });
@@ -348,6 +354,15 @@ const examples: Readonly<Record<string, Example>> = {
       expect(page.body).toContain(`<a href="https://${host('links-to-localhost')}/next">`);
       expect(page.body).not.toContain('localhost:3000');
       expect(page.headers['content-length']).toBe(String(Buffer.byteLength(page.body)));
+    },
+  },
+  'mask-emails-in-event-streams': {
+    on: 'agent',
+    run: async (ask) => {
+      const events = await ask({ path: '/events' });
+      expect(events.body).toBe(
+        'data: from [address] to [address]\n\nevent: note\ndata: @ home\n\n: bye@example.com\n\n',
+      );
     },
   },
   'read-only': {

@@ -18,6 +18,8 @@ describe('completions in a policy', () => {
     expect(labels('on_http_request:\n  - ')).toEqual(['name', 'expressions', 'actions']);
     expect(labels('on_http_request:\n  - actions:\n      - ')).toEqual(['type', 'config']);
     expect(labels('on_http_request:\n  - expressions: ["')).toContain('conn.client_ip');
+    expect(labels('on_http_request:\n  - expressions: ["')).not.toContain('sse.data');
+    expect(labels('on_event_stream_message:\n  - expressions: ["')).toContain('sse.data');
     expect(
       labels('on_http_request:\n  - actions:\n      - type: redirect\n        config: {to: "https://x${'),
     ).toContain('req.url.path');

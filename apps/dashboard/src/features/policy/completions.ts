@@ -32,6 +32,10 @@ const variables: readonly PolicyCompletion[] = [
   'actions.ngrok',
   "secrets.get('vault', 'name')",
 ].map((label) => ({ label, type: 'variable' }));
+const messageVariables: readonly PolicyCompletion[] = ['sse.event', 'sse.data', 'sse.id', 'sse.retry'].map((label) => ({
+  label,
+  type: 'variable',
+}));
 
 /** What may stand where the text before ends: phases, keys of a rule, types of actions of that phase, or variables. */
 export function completionsFor(before: string): readonly PolicyCompletion[] {
@@ -44,7 +48,7 @@ export function completionsFor(before: string): readonly PolicyCompletion[] {
     );
   }
   const inExpression = /\$\{[^}]*$/.test(line) || /expressions:/.test(lastKey(before));
-  if (inExpression) return variables;
+  if (inExpression) return phase === 'on_event_stream_message' ? [...messageVariables, ...variables] : variables;
   return /actions:/.test(lastKey(before)) ? actionKeys : ruleKeys;
 }
 
