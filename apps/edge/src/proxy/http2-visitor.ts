@@ -87,6 +87,8 @@ export class Http2Visitor implements Swept {
     session.on('error', () => {});
     session.on('close', () => this.#close());
     socket.once('close', () => this.#close());
+    // These sockets may be half open, and HTTP/2 has no use for that: who ends the connection has left it.
+    socket.once('end', () => session.destroy());
     sweep.add(this);
   }
 

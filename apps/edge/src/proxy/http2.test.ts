@@ -175,6 +175,20 @@ describe('an HTTP/2 visitor', () => {
     await aborted.promise;
   });
 
+  it('that goes away while an answer is silent is missed at once', async () => {
+    const left = Promise.withResolvers<void>();
+    const { session } = await setUp((_req, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' });
+      res.flushHeaders();
+      res.once('close', () => left.resolve());
+    });
+    const stream = session.request({ ':path': '/', ':authority': DEMO });
+    stream.on('error', () => {});
+    await once(stream, 'response');
+    session.destroy();
+    await left.promise;
+  }, 3_000);
+
   it('is told 404 for a host of the same connection that nobody serves, and 421 for one of another name', async () => {
     const { session } = await setUp((_req, res) => res.end());
     const answer = await answerOf(session.request({ ':authority': 'other.base.test' }));
