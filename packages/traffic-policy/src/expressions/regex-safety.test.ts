@@ -30,12 +30,12 @@ const CATASTROPHIC: readonly (readonly [string, string])[] = [
 
 describe('regular expressions of users', () => {
   it.each(CATASTROPHIC)('matches %s in linear time, as literal and as value', (pattern, text) => {
-    const started = performance.now();
+    const started = process.threadCpuUsage();
     expression(`vars.text.matches(${JSON.stringify(pattern)})`).test(withVars({ text }));
     expression('vars.text.matches(vars.pattern)').test(withVars({ text, pattern }));
     expression('matches(vars.text, vars.pattern)').test(withVars({ text, pattern }));
     expression('[vars.text].exists(t, t.matches(vars.pattern))').test(withVars({ text, pattern }));
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(process.threadCpuUsage(started).user / 1000).toBeLessThan(1_000);
   });
 
   it.each([
@@ -75,16 +75,16 @@ describe('regular expressions of users', () => {
   it('stops when one phase has spent its budget on them', () => {
     const made = withVars({ text: 'a'.repeat(8_000) });
     const costly = expression("lists.range(1000).exists(i, vars.text.matches('(a|b|c|d){50}x'))");
-    const started = performance.now();
+    const started = process.threadCpuUsage();
     expect(() => costly.test(made)).toThrow(PorticoError);
     expect(() => costly.test(made)).toThrow(/cost too much/);
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(process.threadCpuUsage(started).user / 1000).toBeLessThan(2_000);
   });
 
   it('stops finding all matches where that is quadratic', () => {
-    const started = performance.now();
+    const started = process.threadCpuUsage();
     expect(() => new Regex('a*b|a').replaceAll('a'.repeat(60_000), 'x', new Budget())).toThrow(/took too long/);
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(process.threadCpuUsage(started).user / 1000).toBeLessThan(2_000);
   });
 
   it('replaces with groups and stays within its bounds', () => {
