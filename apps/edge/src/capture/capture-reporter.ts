@@ -1,5 +1,6 @@
-import { type CapturedExchange, InternalApiError, type InternalClient } from '@portico/api-contract/internal';
+import type { CapturedExchange, InternalClient } from '@portico/api-contract/internal';
 import type { Logger } from '@portico/service';
+import { BatchSender } from '../control/batch-sender.ts';
 
 const EXCHANGES_A_BATCH = 500;
 const BYTES_A_BATCH = 1_000_000;
@@ -11,91 +12,58 @@ const GATHER_MS = 200;
  * never waits for it. A batch that was lost is sent again under the same number.
  */
 export class CaptureReporter {
-  readonly #client: InternalClient;
-  readonly #nodeId: string;
-  readonly #epoch: string;
   readonly #bytesMax: number;
-  readonly #log: Logger;
+  readonly #sender: BatchSender<{ readonly exchanges: CapturedExchange[]; readonly dropped: number }>;
   #queue: { readonly record: CapturedExchange; readonly bytes: number }[] = [];
   #bytes = 0;
-  #batch: { readonly seq: number; readonly exchanges: CapturedExchange[]; readonly dropped: number } | null = null;
-  #nextSeq = 1;
-  #timer: NodeJS.Timeout | null = null;
-  #sending: Promise<void> | null = null;
-  #closed = false;
   #untoldDrops = 0;
   /** Since the start. */
   dropped = 0;
 
-  constructor(options: { client: InternalClient; nodeId: string; epoch: string; bytesMax: number; log: Logger }) {
-    this.#client = options.client;
-    this.#nodeId = options.nodeId;
-    this.#epoch = options.epoch;
-    this.#bytesMax = options.bytesMax;
-    this.#log = options.log;
+  constructor({
+    client,
+    nodeId,
+    epoch,
+    bytesMax,
+    log,
+  }: {
+    client: InternalClient;
+    nodeId: string;
+    epoch: string;
+    bytesMax: number;
+    log: Logger;
+  }) {
+    this.#bytesMax = bytesMax;
+    this.#sender = new BatchSender({
+      gatherMs: GATHER_MS,
+      hasMore: () => this.#queue.length > 0,
+      take: () => this.#nextBatch(),
+      deliver: (batch) => client.reportExchanges({ nodeId, epoch, ...batch }),
+      onRefused: ({ exchanges }, error) => {
+        log.error({ err: error, exchanges: exchanges.length }, 'the API refused a batch of exchanges');
+        this.dropped += exchanges.length;
+      },
+    });
   }
 
   report(record: CapturedExchange): void {
     const bytes = sizeOf(record);
-    if (this.#closed || this.#bytes + bytes > this.#bytesMax) {
+    if (this.#sender.closed || this.#bytes + bytes > this.#bytesMax) {
       this.dropped += 1;
       this.#untoldDrops += 1;
       return;
     }
     this.#queue.push({ record, bytes });
     this.#bytes += bytes;
-    this.#schedule(GATHER_MS);
-  }
-
-  get pending(): number {
-    return this.#queue.length + (this.#batch?.exchanges.length ?? 0);
+    this.#sender.wake();
   }
 
   /** One last try, then nothing is sent any more. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    await this.#sending;
-    while (this.pending > 0 && (await this.#send()) === 'sent');
+  close(): Promise<void> {
+    return this.#sender.close();
   }
 
-  #schedule(afterMs: number): void {
-    if (this.#timer !== null || this.#sending !== null || this.#closed) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
-      this.#sending = this.#sendAll().then((nextMs) => {
-        this.#sending = null;
-        if (this.pending > 0) this.#schedule(nextMs);
-      });
-    }, afterMs);
-    this.#timer.unref();
-  }
-
-  async #sendAll(): Promise<number> {
-    for (;;) {
-      const outcome = await this.#send();
-      if (outcome !== 'sent') return outcome;
-      if (this.pending === 0) return GATHER_MS;
-    }
-  }
-
-  /** 'sent', or after how many ms to try again. */
-  async #send(): Promise<'sent' | number> {
-    this.#batch ??= this.#nextBatch();
-    const batch = this.#batch;
-    try {
-      await this.#client.reportExchanges({ nodeId: this.#nodeId, epoch: this.#epoch, ...batch });
-    } catch (error) {
-      if (!(error instanceof InternalApiError)) throw error;
-      if (error.kind !== 'rejected') return Math.max(error.retryAfterMs, 200);
-      this.#log.error({ err: error, exchanges: batch.exchanges.length }, 'the API refused a batch of exchanges');
-      this.dropped += batch.exchanges.length;
-    }
-    this.#batch = null;
-    return 'sent';
-  }
-
-  #nextBatch(): { seq: number; exchanges: CapturedExchange[]; dropped: number } {
+  #nextBatch(): { exchanges: CapturedExchange[]; dropped: number } {
     let count = 0;
     let bytes = 0;
     for (const item of this.#queue) {
@@ -107,9 +75,7 @@ export class CaptureReporter {
     this.#bytes -= bytes;
     const dropped = this.#untoldDrops;
     this.#untoldDrops = 0;
-    const seq = this.#nextSeq;
-    this.#nextSeq += 1;
-    return { seq, exchanges, dropped };
+    return { exchanges, dropped };
   }
 }
 
