@@ -3,6 +3,7 @@
 import { ArrowLeft, Copy, Pencil, RotateCcw, Trash2 } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { copyText } from '../../lib/copy-text.ts';
+import { saveFile } from '../../lib/save-file.ts';
 import { Button } from '../../ui/button.tsx';
 import { join } from '../../ui/join.ts';
 import { UntrustedText } from '../../ui/untrusted-text.tsx';
@@ -15,7 +16,6 @@ import { asCurl, asHar } from './export.ts';
 import { HeadersTable } from './headers-table.tsx';
 import { ReplayForm } from './replay-form.tsx';
 import { Replays } from './replays.tsx';
-import { saveFile } from './save-file.ts';
 import { TimingLintel } from './timing-bar.tsx';
 import { clock, Method, milliseconds, Status, sizeOf } from './words.tsx';
 

@@ -3,7 +3,7 @@
 import { usePathname } from 'next/navigation';
 import { useEffect, useState } from 'react';
 import { plural } from '../../lib/format.ts';
-import { field, list, nullable, number, object, oneOf, type Reader, text } from '../../lib/shape.ts';
+import { object, type Reader, text } from '../../lib/shape.ts';
 import { Button } from '../../ui/button.tsx';
 import { Chip } from '../../ui/chip.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
@@ -182,10 +182,6 @@ interface EditingProps {
   readonly onRemoved: () => void;
 }
 
-const trial = object({
-  problems: list(object({ code: text, message: text, line: number, column: number, hint: nullable(text) })),
-});
-
 function Editing({ endpoint, onChanged, onRemoved }: EditingProps) {
   const { rest, mayChange } = useAccount();
   const [draft, setDraft] = useState(endpoint.policy);
@@ -194,22 +190,6 @@ function Editing({ endpoint, onChanged, onRemoved }: EditingProps) {
   const [isBusy, setBusy] = useState(false);
   const [isRemoving, setRemoving] = useState(false);
   const isChanged = draft !== endpoint.policy;
-
-  // The head tells whether it can be published; the editor shows where it cannot.
-  useEffect(() => {
-    let isCurrent = true;
-    const timer = setTimeout(() => {
-      void rest
-        .create('/policy_trials', { traffic_policy: draft, request: { url: 'https://any.example/' } }, trial)
-        .then((answer) => {
-          if (isCurrent && answer.kind === 'ok') setProblems(answer.value.problems.length);
-        });
-    }, 400);
-    return () => {
-      isCurrent = false;
-      clearTimeout(timer);
-    };
-  }, [rest, draft]);
 
   useEffect(() => {
     if (!isChanged) return;
@@ -269,7 +249,7 @@ function Editing({ endpoint, onChanged, onRemoved }: EditingProps) {
           onSave={publish}
         />
       </div>
-      <TryIt policy={draft} url={endpoint.url} endpointId={endpoint.id} />
+      <TryIt policy={draft} url={endpoint.url} endpointId={endpoint.id} onProblems={setProblems} />
       {isRemoving && (
         <RemoveDialog
           title={`Remove ${endpoint.url}`}
@@ -287,28 +267,3 @@ function Editing({ endpoint, onChanged, onRemoved }: EditingProps) {
     </>
   );
 }
-
-/** Reads a verdict of a rule; used by the panel beside the editor. */
-export const readTrial = object({
-  problems: list(object({ code: text, message: text })),
-  conclusion: nullable(text),
-  phases: list(
-    object({
-      phase: text,
-      end: text,
-      rules: list(
-        object({
-          index: number,
-          name: nullable(text),
-          verdict: oneOf('fires', 'skipped', 'unknown', 'failed', 'not-reached'),
-          expressions: list((value: unknown) => ({
-            source: field('source', text)(value),
-            value: JSON.stringify(field('value', (one: unknown) => one)(value)),
-            error: field('error', nullable(text))(value),
-          })),
-          actions: list(object({ type: text, effect: text })),
-        }),
-      ),
-    }),
-  ),
-});

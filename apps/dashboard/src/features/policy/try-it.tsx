@@ -10,7 +10,7 @@ import { UntrustedText } from '../../ui/untrusted-text.tsx';
 import { useAccount } from '../account/account-provider.tsx';
 import { type ExchangeLine, readLine } from '../inspector/exchange.ts';
 import { problemText } from '../records/form-view.tsx';
-import { readTrial } from './policy-page.tsx';
+import { readTrial } from './trial.ts';
 
 type Trial = ReturnType<typeof readTrial>;
 type Rule = Trial['phases'][number]['rules'][number];
@@ -32,8 +32,16 @@ const tones = {
 } as const;
 const box = 'rounded-button border border-control bg-surface px-2.5 text-ink max-sm:text-[16px]';
 
+interface TryItProps {
+  readonly policy: string;
+  readonly url: string;
+  readonly endpointId: string;
+  /** How many problems the API finds in the draft: it is published only without. */
+  readonly onProblems: (count: number) => void;
+}
+
 /** What the draft would do: to a request that is written here, to one that was recorded, or to the last thousand. */
-export function TryIt({ policy, url, endpointId }: { policy: string; url: string; endpointId: string }) {
+export function TryIt({ policy, url, endpointId, onProblems }: TryItProps) {
   const { rest } = useAccount();
   const [recorded, setRecorded] = useState<readonly ExchangeLine[]>([]);
   const [picked, setPicked] = useState('');
@@ -71,6 +79,7 @@ export function TryIt({ policy, url, endpointId }: { policy: string; url: string
         if (!isCurrent) return;
         if (answer.kind !== 'ok') return setProblem(problemText(answer).text);
         setProblem(null);
+        onProblems(answer.value.problems.length);
         if (answer.value.problems.length === 0) setTrial(answer.value);
       });
     }, 300);
@@ -78,7 +87,7 @@ export function TryIt({ policy, url, endpointId }: { policy: string; url: string
       isCurrent = false;
       clearTimeout(timer);
     };
-  }, [rest, policy, url, picked, method, path, headers]);
+  }, [rest, policy, url, picked, method, path, headers, onProblems]);
 
   const ask = async () => {
     const answer = await rest.create(

@@ -4,6 +4,7 @@ import { Download } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { bytes, count, text as figureText } from '../../lib/format.ts';
 import type { RestAnswer } from '../../lib/rest/rest-client.ts';
+import { saveFile } from '../../lib/save-file.ts';
 import { list, nullable, number, object, type Reader, text } from '../../lib/shape.ts';
 import { Button } from '../../ui/button.tsx';
 import { join } from '../../ui/join.ts';
@@ -116,7 +117,7 @@ export function UsagePage() {
           tone="secondary"
           disabled={usage === null}
           className="max-sm:w-11 max-sm:px-0"
-          onClick={() => usage && save(inCsv(usage.endpoints), `usage-${days}-days.csv`)}
+          onClick={() => usage && saveFile(inCsv(usage.endpoints), `usage-${days}-days.csv`, 'text/csv')}
         >
           <Download size={15} strokeWidth={1.75} aria-hidden />
           <span className="max-sm:sr-only">Export CSV</span>
@@ -230,12 +231,4 @@ function byUrl(buckets: readonly UsageBucket[]): UsageBucket[] {
   return [...rows.values()]
     .map((ofUrl) => ({ ...totalOf(ofUrl), url: ofUrl[0]?.url ?? null }))
     .sort((one, other) => other.requests + other.connections - one.requests - one.connections);
-}
-
-function save(content: string, name: string): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([content], { type: 'text/csv' }));
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
 }
