@@ -261,6 +261,8 @@ describe('a forgotten password', () => {
     const { page } = guest;
     await signOut(page);
     await page.click('text=Forgot your password?');
+    // Both pages have a field for the address.
+    await page.waitForSelector('text=We send you a link');
     await page.fill('#email', email);
     await page.click('button[type=submit]');
     await page.waitForSelector(`text=If somebody here has the address ${email}`);

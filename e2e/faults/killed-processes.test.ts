@@ -71,7 +71,7 @@ describe('faults', () => {
     const tunnel = await startPortico(platform.ready, ['http', String(slow.port), '--subdomain', 'x2']);
     const inFlight = visit(platform.ready, tunnel.url);
     await new Promise((resolve) => slow.server.once('request', resolve));
-    const stopped = tunnel.stop();
+    const stopped = tunnel.stop('SIGTERM');
     await visitUntil(platform.ready, tunnel.url, ({ status }) => status === 404);
     release();
     expect((await inFlight).body.toString()).toBe('first last');

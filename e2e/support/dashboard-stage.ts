@@ -35,7 +35,7 @@ export async function openStage(options: DevEnvOptions = {}): Promise<Stage> {
   const open = async (contextOptions: BrowserContextOptions = {}): Promise<WatchedPage> => {
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...contextOptions });
     context.setDefaultTimeout(20_000);
-    const page = await context.newPage();
+    const page = takenOver(await context.newPage());
     const faults: string[] = [];
     page.on('pageerror', (error) => faults.push(`error: ${error.message}`));
     page.on('dialog', (dialog) => {
@@ -67,6 +67,25 @@ export async function openStage(options: DevEnvOptions = {}): Promise<Stage> {
       await env.close();
     },
   };
+}
+
+/** Runs in the browser: React keeps its own keys at every control that it has made alive. */
+const isTakenOver = `!('__next_f' in window) || [...document.querySelectorAll('form, input, button')].every(
+  (control) => Object.keys(control).some((key) => key.startsWith('__react')),
+)`;
+
+/**
+ * The same page, whose `goto` ends when the scripts of the dashboard have taken the markup over. On a busy machine that is
+ * after `load`, and a form that is filled sooner is sent by nobody.
+ */
+function takenOver(page: Page): Page {
+  const goto = page.goto.bind(page);
+  page.goto = async (...args) => {
+    const response = await goto(...args);
+    await page.waitForFunction(isTakenOver);
+    return response;
+  };
+  return page;
 }
 
 export async function signIn(page: Page, url: string, account: { email: string; password: string }): Promise<void> {

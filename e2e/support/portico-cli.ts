@@ -10,8 +10,8 @@ export interface PorticoProcess {
   /** The public address of its (first) endpoint. */
   readonly url: string;
   output(): string;
-  /** Ctrl-C; resolves with the exit code. */
-  stop(): Promise<number | null>;
+  /** Ctrl-C, which leaves visitors that are silent for two seconds, or what a service manager sends; resolves with the exit code. */
+  stop(signal?: 'SIGINT' | 'SIGTERM'): Promise<number | null>;
   /** kill -9. */
   kill(): Promise<void>;
 }
@@ -52,8 +52,8 @@ export async function startPortico(
     child,
     url,
     output: () => text,
-    stop: async () => {
-      child.kill('SIGINT');
+    stop: async (signal = 'SIGINT') => {
+      child.kill(signal);
       const [code] = await exited;
       return typeof code === 'number' ? code : null;
     },
