@@ -69,10 +69,13 @@ export async function openStage(options: DevEnvOptions = {}): Promise<Stage> {
   };
 }
 
-/** Runs in the browser: React keeps its own keys at every control that it has made alive. */
-const isTakenOver = `!('__next_f' in window) || [...document.querySelectorAll('form, input, button')].every(
-  (control) => Object.keys(control).some((key) => key.startsWith('__react')),
-)`;
+/** Runs in the browser: React keeps keys of its own at every control that it has made alive. */
+function isTakenOver(): boolean {
+  const { document } = globalThis as unknown as { document: { querySelectorAll(selector: string): Iterable<object> } };
+  if (!('__next_f' in globalThis)) return true;
+  const controls = [...document.querySelectorAll('form, input, button')];
+  return controls.every((control) => Object.keys(control).some((key) => key.startsWith('__react')));
+}
 
 /**
  * The same page, whose `goto` ends when the scripts of the dashboard have taken the markup over. On a busy machine that is
