@@ -1,7 +1,15 @@
-import { type Fields, type RequestHead, RequestParser, ResponseParser } from '@portico/http1';
+import {
+  EventReader,
+  type Fields,
+  FrameReader,
+  type ReadMessage,
+  type RequestHead,
+  RequestParser,
+  ResponseParser,
+  type StreamMessage,
+} from '@portico/http1';
 import type { Capture, CaptureStore } from './capture/capture-store.ts';
 import { fieldOf } from './capture/captured-message.ts';
-import { EventReader, FrameReader, type StreamMessage } from './capture/message-reader.ts';
 import type { Clock } from './clock.ts';
 import {
   answersAsTls,
@@ -228,7 +236,7 @@ export class HttpTap implements StreamTap {
     }
   }
 
-  #taker(from: StreamMessage['from']): (message: Omit<StreamMessage, 'from' | 'at'>) => void {
+  #taker(from: StreamMessage['from']): (message: ReadMessage) => void {
     return (message) => this.#capture?.addMessage({ ...message, from, at: new Date() });
   }
 

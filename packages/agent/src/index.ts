@@ -1,3 +1,4 @@
+export type { StreamMessage } from '@portico/http1';
 export { collectBuffersYoung } from '@portico/muxado';
 export {
   Agent,
@@ -23,7 +24,6 @@ export {
   requestBytes,
   responseBytes,
 } from './capture/captured-message.ts';
-export type { StreamMessage } from './capture/message-reader.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { type ConnectUrl, parseConnectUrl } from './connect-url.ts';
 export type { ConnectionFigures } from './connection-counters.ts';

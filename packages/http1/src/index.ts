@@ -18,6 +18,13 @@ export {
   type RequestLimits,
   type ResponseLimits,
 } from './limits.ts';
+export {
+  EventReader,
+  FrameReader,
+  messageBytesMax,
+  type ReadMessage,
+  type StreamMessage,
+} from './message-reader.ts';
 export type { RequestHead } from './request-head.ts';
 export { RequestParser, type RequestParserOptions, type RequestParserState } from './request-parser.ts';
 export type { ResponseHead } from './response-head.ts';

@@ -3,7 +3,6 @@ import { systemClock } from '../clock.ts';
 import { HttpTap } from '../http-tap.ts';
 import { CaptureStore } from './capture-store.ts';
 import { responseBytes } from './captured-message.ts';
-import { FrameReader, type StreamMessage } from './message-reader.ts';
 
 function tapInto(captures: CaptureStore, options: { skipProxyHeader?: boolean } = {}): HttpTap {
   return new HttpTap({
@@ -83,32 +82,6 @@ describe('kept exchanges', () => {
       tap.request(whole.subarray(0, cut));
       tap.request(whole.subarray(cut));
       expect(captures.list()[0]?.target).toBe('/behind');
-    }
-  });
-});
-
-describe('WebSocket frames', () => {
-  it('are read however they are cut, masked or long, and garbage ends the reading', () => {
-    const long = Buffer.alloc(70_000, 'y');
-    const bytes = Buffer.concat([
-      Buffer.from([0x81, 0x85, 1, 2, 3, 4]),
-      Buffer.from('hello').map((byte, i) => byte ^ ([1, 2, 3, 4][i % 4] ?? 0)),
-      Buffer.from([0x89, 0x00]),
-      Buffer.from([0x82, 127, 0, 0, 0, 0, 0, 1, 0x11, 0x70]),
-      long,
-      Buffer.from([0x83, 0x00, 0x81, 0x00]),
-    ]);
-    for (const step of [1, 7, 1000, bytes.length]) {
-      const seen: Omit<StreamMessage, 'from' | 'at'>[] = [];
-      const reader = new FrameReader((message) => seen.push(message));
-      for (let at = 0; at < bytes.length; at += step) reader.push(bytes.subarray(at, at + step));
-      expect(seen.map(({ kind, bytes: size }) => [kind, size])).toEqual([
-        ['text', 5],
-        ['ping', 0],
-        ['binary', 70_000],
-      ]);
-      expect(seen[0]?.payload.toString()).toBe('hello');
-      expect(seen[2]?.payload).toHaveLength(4096);
     }
   });
 });

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import type { Fields } from '@portico/http1';
+import type { Fields, StreamMessage } from '@portico/http1';
 import type { CapturedMessage, CapturedRequest, CapturedResponse } from './captured-message.ts';
-import type { StreamMessage } from './message-reader.ts';
 
 export interface CaptureStoreOptions {
   /** Everything together; the oldest exchanges make room for new ones. Default 50 MB. */

@@ -9,11 +9,17 @@ export interface StreamMessage {
   readonly payload: Buffer;
   /** Deflated, as agreed by the extension: the payload is shown as bytes. */
   readonly isCompressed: boolean;
+  /** Nothing of the same message follows in frames of its own. */
+  readonly isFinal: boolean;
 }
 
+/** What a reader saw, without who sent it and when. */
+export type ReadMessage = Omit<StreamMessage, 'from' | 'at'>;
+
+/** Kept of one message, unless the reader is told otherwise. */
 export const messageBytesMax = 4096;
 
-type Take = (message: Omit<StreamMessage, 'from' | 'at'>) => void;
+type Take = (message: ReadMessage) => void;
 
 const opcodes: Readonly<Record<number, StreamMessage['kind']>> = {
   0: 'continuation',
@@ -27,15 +33,23 @@ const opcodes: Readonly<Record<number, StreamMessage['kind']>> = {
 /** Reads WebSocket frames (RFC 6455 section 5.2) off one direction; it goes blind at the first that cannot be one. */
 export class FrameReader {
   readonly #take: Take;
+  readonly #keepBytes: number;
   #head: Buffer = Buffer.alloc(0);
-  #frame: { kind: StreamMessage['kind']; isCompressed: boolean; bytes: number; mask: Buffer | null } | null = null;
+  #frame: FrameHead | null = null;
   #kept: Buffer[] = [];
   #keptBytes = 0;
   #seen = 0;
   #isBlind = false;
 
-  constructor(take: Take) {
+  /** @param keepBytes of one frame's payload; the rest is only counted */
+  constructor(take: Take, keepBytes: number = messageBytesMax) {
     this.#take = take;
+    this.#keepBytes = keepBytes;
+  }
+
+  /** What was sent is not what this reader reads: it gives nothing more. */
+  get isBlind(): boolean {
+    return this.#isBlind;
   }
 
   push(bytes: Buffer): void {
@@ -65,7 +79,7 @@ export class FrameReader {
     const frame = this.#frame;
     if (frame === null) return bytes;
     const part = bytes.subarray(0, frame.bytes - this.#seen);
-    const room = messageBytesMax - this.#keptBytes;
+    const room = this.#keepBytes - this.#keptBytes;
     if (room > 0) {
       const kept = Buffer.from(part.subarray(0, room));
       if (frame.mask !== null)
@@ -81,18 +95,19 @@ export class FrameReader {
   #end(): void {
     const frame = this.#frame;
     if (frame === null) return;
-    const { kind, bytes, isCompressed } = frame;
+    const { kind, bytes, isCompressed, isFinal } = frame;
     const payload = Buffer.concat(this.#kept);
     this.#frame = null;
     this.#kept = [];
     this.#keptBytes = 0;
-    this.#take({ kind, bytes, payload, isCompressed });
+    this.#take({ kind, bytes, payload, isCompressed, isFinal });
   }
 }
 
 interface FrameHead {
   readonly kind: StreamMessage['kind'];
   readonly isCompressed: boolean;
+  readonly isFinal: boolean;
   readonly bytes: number;
   readonly mask: Buffer | null;
   readonly size: number;
@@ -111,7 +126,7 @@ function parseFrameHead(all: Buffer): FrameHead | 'more' | 'wrong' {
   const bytes = lengthBytes === 0 ? short : lengthBytes === 2 ? all.readUInt16BE(2) : Number(all.readBigUInt64BE(2));
   if (!Number.isSafeInteger(bytes)) return 'wrong';
   const mask = isMasked ? all.subarray(size - 4, size) : null;
-  return { kind, isCompressed: (first & 0x40) !== 0, bytes, mask, size };
+  return { kind, isCompressed: (first & 0x40) !== 0, isFinal: (first & 0x80) !== 0, bytes, mask, size };
 }
 
 /** Reads server-sent events (HTML standard, section 9.2): each block between empty lines, as it is written. */
@@ -163,6 +178,7 @@ export class EventReader {
     this.#kept = [];
     this.#keptBytes = 0;
     this.#bytes = 0;
-    if (text !== '') this.#take({ kind: 'event', bytes, payload: Buffer.from(text), isCompressed: false });
+    if (text !== '')
+      this.#take({ kind: 'event', bytes, payload: Buffer.from(text), isCompressed: false, isFinal: true });
   }
 }
