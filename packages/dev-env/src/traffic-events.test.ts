@@ -85,6 +85,76 @@ describe('events of traffic', () => {
     expect(JSON.stringify(received)).not.toContain('secret');
   });
 
+  it('are only those that the filter of a source accepts, with the fields that it chose', async () => {
+    const chosen: Event[] = [];
+    const second = createServer(async (request, response) => {
+      let body = '';
+      for await (const chunk of request) body += chunk;
+      chosen.push(JSON.parse(body));
+      response.end();
+    });
+    await new Promise<void>((resolve) => second.listen(0, '127.0.0.1', resolve));
+    const { port } = second.address() as AddressInfo;
+    await env.agent().forward({ proto: 'http', subdomain: 'chosen', upstream: upstream.address });
+    const destination = await callApi(env, 'POST', '/event_destinations', {
+      target: { webhook: { url: `http://127.0.0.1:${port}/` } },
+    });
+    const subscription = await callApi(env, 'POST', '/event_subscriptions', {
+      sources: [
+        {
+          type: 'http_request_complete.v0',
+          filter: 'ev.http.request.url.path.startsWith("/wanted") && ev.http.response.status_code == 200',
+          fields: ['http.request.method', 'http.request.url', 'conn.server_name'],
+        },
+      ],
+      destination_ids: [destination.id],
+    });
+    const host = 'chosen.portico.localhost';
+    await visit(env, host, { path: '/other' });
+    await visit(env, host, { path: '/wanted/1' });
+    await visit(env, host, { path: '/other' });
+    await visit(env, host, { path: '/wanted/2' });
+    const paths = () => chosen.map(({ object }) => Object(object.http).request.url.path);
+    await vi.waitFor(() => expect(paths()).toEqual(['/wanted/1', '/wanted/2']), 5_000);
+    const { conn, http, ...others } = chosen[0]?.object ?? {};
+    expect(others).toEqual({});
+    expect(conn).toEqual({ server_name: host });
+    expect(Object.keys(Object(http))).toEqual(['request']);
+    expect(Object.keys(Object(http).request).sort()).toEqual(['method', 'url']);
+
+    // Another source with another wish to the same destination: it gets what either asks for.
+    const path = `/event_subscriptions/${subscription.id}/sources/http_request_complete.v0`;
+    expect(await callApi(env, 'GET', path)).toMatchObject({
+      fields: ['http.request.method', 'http.request.url', 'conn.server_name'],
+    });
+    expect(await callApi(env, 'PATCH', path, { fields: [], filter: 'ev.http.request.method == "GET"' })).toMatchObject({
+      filter: 'ev.http.request.method == "GET"',
+      fields: [],
+    });
+    chosen.length = 0;
+    await visit(env, host, { path: '/anything' });
+    await vi.waitFor(() => expect(paths()).toEqual(['/anything']), 5_000);
+    expect(chosen[0]?.object).toMatchObject({ tls: { version: 'TLSv1.3' }, conn: { client_ip: '127.0.0.1' } });
+    second.closeAllConnections();
+    second.close();
+  });
+
+  it.each([
+    [{ filter: 'ev.conn.client == "a"' }, 'ERR_NGROK_250', 'ev.conn.client cannot be filtered by'],
+    [{ filter: 'ev.conn.bytes_in >' }, 'ERR_NGROK_250', 'is not expected at character'],
+    [{ filter: 'obj.id == "a"' }, 'ERR_NGROK_250', 'obj is not known'],
+    [{ fields: ['conn.ip'] }, 'ERR_NGROK_215', '"conn.ip" is no field of tcp_connection_closed.v0; there are'],
+    [{ type: 'endpoint_start.v0', filter: 'ev.a == 1' }, 'ERR_NGROK_215', 'endpoint_start.v0 has none'],
+  ])('refuse a choice that says nothing: %j', async (choice, code, words) => {
+    const source = { type: 'tcp_connection_closed.v0', ...choice };
+    const { message } = await callApi(env, 'POST', '/event_subscriptions', { sources: [source] }).then(
+      () => new Error('it was taken'),
+      (error: Error) => error,
+    );
+    expect(message).toContain(`400 {"error_code":"${code}"`);
+    expect(message.replaceAll('\\"', '"')).toContain(words);
+  });
+
   it('tell of connections when they are over, with their bytes both ways', async () => {
     const tcp = await env.agent().forward({ proto: 'tcp', upstream: upstream.address });
     await vi.waitFor(() => expect(of('endpoint_start.v0').length).toBeGreaterThan(0), 5_000);

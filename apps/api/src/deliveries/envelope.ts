@@ -1,4 +1,5 @@
 import type { WaitingEvent } from '@portico/db';
+import { chosenFields } from './event-choice.ts';
 
 /** An event as its receivers get it. New fields may come without a new version in `event_type`. */
 export interface Envelope {
@@ -18,7 +19,7 @@ export function envelopeOf(event: Omit<WaitingEvent, 'seq' | 'attempts' | 'queue
     event_type: event.type,
     event_timestamp: event.at.toISOString(),
     account_id: event.accountId,
-    object: event.object,
+    object: chosenFields(event.object, event.fields),
     principal: event.principal,
   };
 }

@@ -1,7 +1,8 @@
 import { PorticoError } from '@portico/errors';
 
 /**
- * The part of CEL that lists can be filtered with. One expression over `obj`, the item as the API shows it:
+ * The part of CEL that lists and events can be filtered with. One expression over `obj`, the item as the API shows it, or
+ * `ev`, the object of an event:
  *
  * - `! && || ( )`, `== != < <= > >=`, `x in ["a", "b"]`, `"a" in obj.acl`
  * - strings, numbers, `true`, `false`, `null`, `size(x)`
@@ -38,8 +39,23 @@ const depthMax = 32;
 
 /** @param fields what may be compared besides id and created_at. Throws 250 with what is wrong and where. */
 export function parseFilter(text: string, fields: readonly string[], now: Date): Filter {
+  return parse(text, { root: 'obj', fields: ['id', 'created_at', ...fields], now });
+}
+
+/** @param fields what may be compared. Throws 250 with what is wrong and where. */
+export function parseEventFilter(text: string, fields: readonly string[], now: Date): Filter {
+  return parse(text, { root: 'ev', fields, now });
+}
+
+interface Language {
+  readonly root: 'obj' | 'ev';
+  readonly fields: readonly string[];
+  readonly now: Date;
+}
+
+function parse(text: string, language: Language): Filter {
   if (text.length > textMax) throw refused(`it is longer than ${textMax} characters`);
-  const { term, equals = [] } = new Parser(tokensOf(text), new Set(['id', 'created_at', ...fields]), now).parse();
+  const { term, equals = [] } = new Parser(tokensOf(text), language).parse();
   return Object.assign((item: unknown) => term(item) === true, { equals });
 }
 
@@ -70,14 +86,16 @@ function tokensOf(text: string): Token[] {
 
 class Parser {
   readonly #tokens: readonly Token[];
+  readonly #root: string;
   readonly #fields: ReadonlySet<string>;
   readonly #now: Date;
   #next = 0;
   #depth = 0;
 
-  constructor(tokens: readonly Token[], fields: ReadonlySet<string>, now: Date) {
+  constructor(tokens: readonly Token[], { root, fields, now }: Language) {
     this.#tokens = tokens;
-    this.#fields = fields;
+    this.#root = root;
+    this.#fields = new Set(fields);
     this.#now = now;
   }
 
@@ -174,7 +192,7 @@ class Parser {
     this.#next += 1;
     const constant = constants.get(token.text);
     if (constant !== undefined) return plain(() => constant);
-    if (token.text === 'obj') return this.#field();
+    if (token.text === this.#root) return this.#field();
     if (token.text === 'size') {
       this.#expect('(');
       const { term } = this.#or();
@@ -198,7 +216,7 @@ class Parser {
     }
     const field = names.join('.');
     if (!this.#fields.has(field)) {
-      const wanted = field === '' ? `obj.${this.#peek(1).text}` : `obj.${field}`;
+      const wanted = `${this.#root}.${field === '' ? this.#peek(1).text : field}`;
       throw refused(`${wanted} cannot be filtered by; there are ${known.join(', ')}`);
     }
     return { field, term: (item) => valueAt(item, names) };

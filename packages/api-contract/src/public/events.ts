@@ -153,8 +153,48 @@ export const eventSourceTypes: readonly string[] = [
   ...audited.flatMap((name) => ['created', 'updated', 'deleted'].map((what) => `${name}_${what}.v0`)),
 ];
 
+const connectionFields = ['endpoint_id', 'conn.client_ip', 'conn.server_name', 'conn.server_port', 'conn.start_ts'];
+const trafficFields = new Map<string, readonly string[]>([
+  [
+    'http_request_complete.v0',
+    [
+      ...connectionFields,
+      'request_id',
+      'duration_ms',
+      'error_code',
+      'end',
+      'http.request.method',
+      'http.request.url.scheme',
+      'http.request.url.host',
+      'http.request.url.path',
+      'http.request.url.query',
+      'http.request.url.raw',
+      'http.request.headers',
+      'http.request.user_agent',
+      'http.request.body_length',
+      'http.response.status_code',
+      'http.response.headers',
+      'http.response.body_length',
+      'tls.version',
+      'traffic_policy.logs',
+    ],
+  ],
+  ['tcp_connection_closed.v0', [...connectionFields, 'conn.end_ts', 'conn.bytes_in', 'conn.bytes_out']],
+]);
+
+/**
+ * What a source of traffic may choose, and filter by as `ev.conn.client_ip`: paths into the event's object. Empty for
+ * other kinds of events.
+ */
+export function eventSourceFields(type: string): readonly string[] {
+  return trafficFields.get(type) ?? [];
+}
+
 const sourceType = z.string().refine((type) => eventSourceTypes.includes(type), 'not a type of event');
-const sources = z.array(z.strictObject({ type: sourceType })).max(100);
+/** Of traffic, only the events that the filter accepts are sent, and of them these fields; all without any. */
+const choice = { filter: z.string().max(4_096).nullish(), fields: z.array(z.string().max(64)).max(64).nullish() };
+export type EventChoice = { readonly [Name in keyof typeof choice]?: z.infer<(typeof choice)[Name]> };
+const sources = z.array(z.strictObject({ type: sourceType, ...choice })).max(100);
 const destinationIds = z.array(wantedId).max(10);
 export const eventSubscriptionCreate = z.strictObject({
   description,
@@ -169,7 +209,12 @@ export const eventSubscriptionUpdate = z.strictObject({
   sources: sources.nullish(),
   destination_ids: destinationIds.nullish(),
 });
-export const eventSource = z.object({ type: z.string(), uri: z.string() });
+export const eventSource = z.object({
+  type: z.string(),
+  filter: z.string(),
+  fields: z.array(z.string()),
+  uri: z.string(),
+});
 export const eventSubscription = z.object({
   ...common,
   sources: z.array(eventSource),
@@ -179,7 +224,6 @@ export type EventSubscriptionResource = z.infer<typeof eventSubscription>;
 export type EventSourceResource = z.infer<typeof eventSource>;
 
 const repeatedSource = { ...repeatedId, subscription_id: z.string().nullish() };
-export const eventSourceCreate = z.strictObject({ ...repeatedSource, type: sourceType });
-/** Nothing of a source can be changed yet. */
-export const eventSourceUpdate = z.strictObject({ ...repeatedSource, type: z.string().nullish() });
+export const eventSourceCreate = z.strictObject({ ...repeatedSource, type: sourceType, ...choice });
+export const eventSourceUpdate = z.strictObject({ ...repeatedSource, type: z.string().nullish(), ...choice });
 export const eventSourceList = z.object({ sources: z.array(eventSource), uri: z.string() });

@@ -23,14 +23,49 @@ export interface WaitingEvent {
   readonly at: Date;
   readonly object: Prisma.JsonValue;
   readonly principal: Prisma.JsonValue | null;
+  /** Paths into the object: what of it is wanted; empty for all of it. */
+  readonly fields: readonly string[];
+}
+
+/** A source whose filter has to be asked, by whoever can read filters. */
+export interface FilteredSource {
+  readonly accountId: string;
+  readonly subscriptionId: string;
+  readonly type: string;
+  readonly filter: string;
+}
+
+/** An event that the filter of a source does not accept. */
+export interface RefusedEvent {
+  readonly eventId: string;
+  readonly subscriptionId: string;
+}
+
+/** Those among the sources of such events that have a filter. */
+export function filteredSources(
+  db: Queries,
+  accountIds: readonly string[],
+  types: readonly string[],
+): Promise<FilteredSource[]> {
+  return db.eventSource.findMany({
+    where: { accountId: { in: [...accountIds] }, type: { in: [...types] }, filter: { not: '' } },
+    select: { accountId: true, subscriptionId: true, type: true, filter: true },
+  });
 }
 
 /**
  * Queues each event for every destination that a subscription of its account leads it to; one that nobody wants is
  * not stored. Call it in the transaction of what the events tell of. An event whose id is there already is left as
  * it is. How many deliveries now wait more.
+ *
+ * @param refused what filters of sources do not accept
  */
-export async function queueEvents(db: Queries, events: readonly NewEvent[], now: Date): Promise<number> {
+export async function queueEvents(
+  db: Queries,
+  events: readonly NewEvent[],
+  now: Date,
+  refused: readonly RefusedEvent[] = [],
+): Promise<number> {
   if (events.length === 0) return 0;
   const rows = JSON.stringify(
     events.map(({ accountId, at, ...event }) => ({ ...event, account_id: accountId, at: at.toISOString() })),
@@ -40,20 +75,28 @@ export async function queueEvents(db: Queries, events: readonly NewEvent[], now:
       SELECT * FROM ROWS FROM (jsonb_to_recordset(${rows}::jsonb)
         AS (id text, account_id text, type text, at timestamptz, object jsonb, principal jsonb)) WITH ORDINALITY
         AS g(id, account_id, type, at, object, principal, place)
+    ), refused AS (
+      SELECT * FROM unnest(${refused.map(({ eventId }) => eventId)}::text[],
+        ${refused.map(({ subscriptionId }) => subscriptionId)}::text[]) AS r(event_id, subscription_id)
     ), matched AS (
-      SELECT DISTINCT g.id, g.place, d.destination_id
+      -- Where several sources lead to one destination, it gets what any of them wants.
+      SELECT g.id, g.place, d.destination_id, CASE WHEN bool_or(s.fields = '{}') THEN '{}'::text[]
+        ELSE string_to_array(string_agg(array_to_string(s.fields, ' '), ' '), ' ') END AS fields
       FROM given AS g
       JOIN event_source AS s ON s.account_id = g.account_id AND s.type = g.type
       JOIN event_subscription_destination AS d
         ON d.account_id = s.account_id AND d.subscription_id = s.subscription_id
+      WHERE NOT EXISTS (
+        SELECT 1 FROM refused AS r WHERE r.event_id = g.id AND r.subscription_id = s.subscription_id)
+      GROUP BY g.id, g.place, d.destination_id
     ), stored AS (
       INSERT INTO outbox_event (id, account_id, type, at, object, principal)
       SELECT id, account_id, type, at, object, NULLIF(principal, 'null'::jsonb)
       FROM given WHERE id IN (SELECT id FROM matched) ORDER BY place
       ON CONFLICT (id) DO NOTHING RETURNING id
     ), queued AS (
-      INSERT INTO event_delivery (destination_id, event_id, created_at)
-      SELECT m.destination_id, m.id, ${now} FROM matched AS m JOIN stored AS s ON s.id = m.id
+      INSERT INTO event_delivery (destination_id, event_id, created_at, fields)
+      SELECT m.destination_id, m.id, ${now}, m.fields FROM matched AS m JOIN stored AS s ON s.id = m.id
       ORDER BY m.place, m.destination_id RETURNING 1
     )
     SELECT count(*)::int AS queued FROM queued`;
@@ -90,7 +133,7 @@ export function leasedDestination(db: Queries, id: string, owner: string): Promi
 export function waitingEvents(db: Queries, destinationId: string, limit: number): Promise<WaitingEvent[]> {
   return db.$queryRaw<WaitingEvent[]>`
     SELECT q.seq, q.attempts, q.created_at AS "queuedAt", e.id, e.account_id AS "accountId", e.type, e.at, e.object,
-      e.principal
+      e.principal, q.fields
     FROM event_delivery AS q JOIN outbox_event AS e ON e.id = q.event_id
     WHERE q.destination_id = ${destinationId} AND q.state = 'pending' ORDER BY q.seq LIMIT ${limit}`;
 }

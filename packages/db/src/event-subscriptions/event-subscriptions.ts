@@ -3,13 +3,15 @@ import type { EventSource, EventSubscription } from '../generated/client.ts';
 import { asPage, beforeCursor, type Page, type PageRequest, pageArguments } from '../page.ts';
 
 export type EventSourceRow = EventSource;
+/** A kind of event, and of traffic which events and what of them; empty for all. */
+export type EventSourceChoice = Pick<EventSource, 'type' | 'filter' | 'fields'>;
 export type EventSubscriptionRow = EventSubscription & {
-  readonly sources: readonly { readonly type: string }[];
+  readonly sources: readonly EventSourceChoice[];
   readonly destinations: readonly { readonly destinationId: string }[];
 };
 
 const whole = {
-  sources: { select: { type: true }, orderBy: { type: 'asc' } },
+  sources: { select: { type: true, filter: true, fields: true }, orderBy: { type: 'asc' } },
   destinations: { select: { destinationId: true }, orderBy: { destinationId: 'asc' } },
 } as const;
 
@@ -17,7 +19,7 @@ export function createEventSubscription(
   db: Queries,
   accountId: string,
   {
-    types,
+    sources,
     destinationIds,
     ...fields
   }: {
@@ -25,13 +27,15 @@ export function createEventSubscription(
     readonly description: string;
     readonly metadata: string;
     readonly createdAt: Date;
-    readonly types: readonly string[];
+    readonly sources: readonly EventSourceChoice[];
     readonly destinationIds: readonly string[];
   },
 ): Promise<EventSubscriptionRow> {
-  const sources = { create: types.map((type) => ({ type })) };
   const destinations = { create: destinationIds.map((destinationId) => ({ destinationId })) };
-  return db.eventSubscription.create({ data: { ...fields, accountId, sources, destinations }, include: whole });
+  return db.eventSubscription.create({
+    data: { ...fields, accountId, sources: { create: [...sources] }, destinations },
+    include: whole,
+  });
 }
 
 export async function listEventSubscriptions(
@@ -56,22 +60,22 @@ export async function updateEventSubscription(
   accountId: string,
   id: string,
   {
-    types,
+    sources,
     destinationIds,
     ...changes
   }: {
     readonly description?: string;
     readonly metadata?: string;
-    readonly types?: readonly string[];
+    readonly sources?: readonly EventSourceChoice[];
     readonly destinationIds?: readonly string[];
   },
 ): Promise<EventSubscriptionRow | null> {
   const { count } = await db.eventSubscription.updateMany({ where: { id, accountId }, data: { ...changes } });
   if (count === 0) return null;
   const key = { accountId, subscriptionId: id };
-  if (types !== undefined) {
+  if (sources !== undefined) {
     await db.eventSource.deleteMany({ where: key });
-    await db.eventSource.createMany({ data: types.map((type) => ({ ...key, type })) });
+    await db.eventSource.createMany({ data: sources.map((source) => ({ ...key, ...source })) });
   }
   if (destinationIds !== undefined) {
     await db.eventSubscriptionDestination.deleteMany({ where: key });
@@ -91,9 +95,18 @@ export function createEventSource(
   db: Queries,
   accountId: string,
   subscriptionId: string,
-  type: string,
+  source: EventSourceChoice,
 ): Promise<EventSourceRow> {
-  return db.eventSource.create({ data: { accountId, subscriptionId, type } });
+  return db.eventSource.create({ data: { accountId, subscriptionId, ...source } });
+}
+
+export async function updateEventSource(
+  db: Queries,
+  accountId: string,
+  subscriptionId: string,
+  { type, ...changes }: EventSourceChoice,
+): Promise<void> {
+  await db.eventSource.updateMany({ where: { accountId, subscriptionId, type }, data: changes });
 }
 
 export async function deleteEventSource(

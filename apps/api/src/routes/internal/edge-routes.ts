@@ -29,6 +29,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { authorizeBind } from '../../binds/authorize-bind.ts';
 import type { ApiContext } from '../../context.ts';
+import { refusedByFilters } from '../../deliveries/event-choice.ts';
 import { lifecycleObject } from '../../deliveries/lifecycle-object.ts';
 import { readEndpointFeed } from '../../endpoints/endpoint-feed.ts';
 import { authorizeSession } from '../../grants/authorize-session.ts';
@@ -127,7 +128,8 @@ export function edgeRoutes(app: FastifyInstance, context: ApiContext, services: 
     const isNew = await database.transaction(async (tx) => {
       if (!(await receiveBatch(tx, { ...batch, kind: 'events' }))) return false;
       await addEvents(tx, lifecycle);
-      await queueEvents(tx, deliverable(events), now());
+      const sent = deliverable(events);
+      await queueEvents(tx, sent, now(), await refusedByFilters(tx, sent, now()));
       return true;
     });
     if (isNew) services.onEvents(lifecycle);

@@ -96,7 +96,7 @@ export function eventDestinationRoutes(app: FastifyInstance, context: ApiContext
     const at = now();
     const event = { id: newId('ev', at.getTime()), accountId: row.accountId, type: 'test.v0', at, principal: null };
     try {
-      const envelope = envelopeOf({ ...event, object: { message: 'This is a test event.' } });
+      const envelope = envelopeOf({ ...event, object: { message: 'This is a test event.' }, fields: [] });
       await sink.send([envelope], AbortSignal.timeout(testWaitMs));
     } catch (error) {
       if (!(error instanceof DeliveryError)) throw error;

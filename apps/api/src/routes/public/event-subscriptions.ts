@@ -1,13 +1,21 @@
-import { collections, eventSourceCreate, eventSourceTypes, eventSourceUpdate } from '@portico/api-contract/public';
+import {
+  collections,
+  type EventChoice,
+  eventSourceCreate,
+  eventSourceTypes,
+  eventSourceUpdate,
+} from '@portico/api-contract/public';
 import {
   createEventSource,
   createEventSubscription,
   deleteEventSource,
   deleteEventSubscription,
+  type EventSourceChoice,
   type EventSubscriptionRow,
   findEventSubscription,
   knownEventDestinations,
   listEventSubscriptions,
+  updateEventSource,
   updateEventSubscription,
 } from '@portico/db';
 import { PorticoError } from '@portico/errors';
@@ -15,6 +23,7 @@ import { newId } from '@portico/service';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { recordChange } from '../../audit/audit-log.ts';
 import type { ApiContext } from '../../context.ts';
+import { checkEventChoice } from '../../deliveries/event-choice.ts';
 import { readBody } from '../../plugins/json-input.ts';
 import { actorOf, type Call, changeWith, collectionRoutes, idOf } from './collection-routes.ts';
 import { callerOf, notFound, resourcesFor, sendDone } from './conventions.ts';
@@ -35,7 +44,7 @@ export function eventSubscriptionRoutes(app: FastifyInstance, context: ApiContex
         description: body.description ?? '',
         metadata: body.metadata ?? '',
         createdAt: call.at,
-        types: typesOf(body.sources ?? []),
+        sources: sourcesOf(body.sources ?? [], call.at),
         destinationIds: await checkDestinations(call, body.destination_ids ?? []),
       }),
     }),
@@ -43,7 +52,7 @@ export function eventSubscriptionRoutes(app: FastifyInstance, context: ApiContex
       updateEventSubscription(call.queries, call.caller.accountId, id, {
         description: body.description ?? undefined,
         metadata: body.metadata ?? undefined,
-        types: body.sources ? typesOf(body.sources) : undefined,
+        sources: body.sources ? sourcesOf(body.sources, call.at) : undefined,
         destinationIds: body.destination_ids ? await checkDestinations(call, body.destination_ids) : undefined,
       }),
     remove: ({ queries, caller }, id) => deleteEventSubscription(queries, caller.accountId, id),
@@ -86,51 +95,69 @@ export function eventSubscriptionRoutes(app: FastifyInstance, context: ApiContex
     );
 
   app.post<BySource>(path, async (request, reply) => {
-    const { type } = readBody(request, eventSourceCreate);
+    const body = readBody(request, eventSourceCreate);
+    const source = sourceOf(body, context.now());
     const { id } = await changeSources(request, request.params.id, async (call, subscription) => {
-      await createEventSource(call.queries, call.caller.accountId, subscription.id, type);
+      await createEventSource(call.queries, call.caller.accountId, subscription.id, source);
     });
-    return reply.code(200).send(resourcesOf(request).eventSource(id, type));
+    return reply.code(200).send(resourcesOf(request).eventSource(id, source));
   });
 
   app.get<BySource>(path, async (request) => {
     const row = await subscriptionOf(database.queries, request, request.params.id);
     const resources = resourcesOf(request);
     return {
-      sources: row.sources.map(({ type }) => resources.eventSource(row.id, type)),
+      sources: row.sources.map((source) => resources.eventSource(row.id, source)),
       uri: resources.uri(`/event_subscriptions/${row.id}/sources`),
     };
   });
 
   app.get<BySource>(`${path}/:type`, async (request) => {
     const row = await subscriptionOf(database.queries, request, request.params.id);
-    return resourcesOf(request).eventSource(row.id, ownType(row, request.params.type));
+    return resourcesOf(request).eventSource(row.id, ownSource(row, request.params.type));
   });
 
   app.patch<BySource>(`${path}/:type`, async (request) => {
-    readBody(request, eventSourceUpdate);
-    const row = await subscriptionOf(database.queries, request, request.params.id);
-    return resourcesOf(request).eventSource(row.id, ownType(row, request.params.type));
+    const body = readBody(request, eventSourceUpdate);
+    const after = await changeSources(request, request.params.id, async (call, subscription) => {
+      const before = ownSource(subscription, request.params.type);
+      const source = sourceOf(
+        { type: before.type, filter: body.filter ?? before.filter, fields: body.fields ?? before.fields },
+        call.at,
+      );
+      await updateEventSource(call.queries, call.caller.accountId, subscription.id, source);
+    });
+    return resourcesOf(request).eventSource(after.id, ownSource(after, request.params.type));
   });
 
   app.delete<BySource>(`${path}/:type`, async (request, reply) => {
     await changeSources(request, request.params.id, async (call, subscription) => {
-      const type = ownType(subscription, request.params.type);
+      const { type } = ownSource(subscription, request.params.type);
       await deleteEventSource(call.queries, call.caller.accountId, subscription.id, type);
     });
     return sendDone(request, reply);
   });
 }
 
-function ownType({ sources }: EventSubscriptionRow, text: string): string {
-  if (!sources.some(({ type }) => type === text)) {
-    throw notFound('event source', eventSourceTypes.includes(text) ? text : text.replace(/[^\w.-]/g, '?'));
-  }
-  return text;
+function ownSource({ sources }: EventSubscriptionRow, text: string): EventSourceChoice {
+  const source = sources.find(({ type }) => type === text);
+  if (source !== undefined) return source;
+  throw notFound('event source', eventSourceTypes.includes(text) ? text : text.replace(/[^\w.-]/g, '?'));
 }
 
-function typesOf(sources: readonly { type: string }[]): string[] {
-  return [...new Set(sources.map(({ type }) => type))];
+interface GivenSource extends EventChoice {
+  readonly type: string;
+}
+
+function sourceOf({ type, filter, fields }: GivenSource, now: Date): EventSourceChoice {
+  const source = { type, filter: filter ?? '', fields: [...new Set(fields ?? [])] };
+  checkEventChoice(source, now);
+  return source;
+}
+
+/** Of a kind that is given twice, the last one counts. */
+function sourcesOf(given: readonly GivenSource[], now: Date): EventSourceChoice[] {
+  return [...new Map(given.map((each) => [each.type, sourceOf(each, now)])).values()];
 }
 
 async function checkDestinations({ queries, caller }: Call, wanted: readonly string[]): Promise<string[]> {

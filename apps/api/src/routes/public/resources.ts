@@ -34,6 +34,7 @@ import type {
   CloudEndpointRow,
   CredentialRow,
   EventDestinationRow,
+  EventSourceChoice,
   EventSubscriptionRow,
   IpPolicyRow,
   IpPolicyRuleRow,
@@ -335,13 +336,13 @@ export class Resources {
   eventSubscription(row: EventSubscriptionRow): EventSubscriptionResource {
     return {
       ...this.#common('event_subscriptions', row),
-      sources: row.sources.map(({ type }) => this.eventSource(row.id, type)),
+      sources: row.sources.map((source) => this.eventSource(row.id, source)),
       destinations: row.destinations.map(({ destinationId }) => this.ref('event_destinations', destinationId)),
     };
   }
 
-  eventSource(subscriptionId: string, type: string): EventSourceResource {
-    return { type, uri: this.uri(`/event_subscriptions/${subscriptionId}/sources/${type}`) };
+  eventSource(subscriptionId: string, { type, filter, fields }: EventSourceChoice): EventSourceResource {
+    return { type, filter, fields, uri: this.uri(`/event_subscriptions/${subscriptionId}/sources/${type}`) };
   }
 
   personalAccessToken(row: PersonalAccessTokenRow): PersonalAccessTokenResource {
