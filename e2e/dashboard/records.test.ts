@@ -1,3 +1,4 @@
+import { DnsServer } from '@portico/api/testing/dns-server';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStage, type Stage, type WatchedPage } from '../support/dashboard-stage.ts';
@@ -6,14 +7,19 @@ let stage: Stage;
 let watched: WatchedPage;
 let page: Page;
 let base: string;
+let dns: DnsServer;
 
 beforeAll(async () => {
-  stage = await openStage();
+  dns = await DnsServer.open();
+  stage = await openStage({ settings: { PORTICO_DNS_SERVERS: dns.address } });
   watched = await stage.signedIn();
   page = watched.page;
   base = page.url().replace(/\/endpoints$/, '');
 });
-afterAll(() => stage.close());
+afterAll(async () => {
+  await stage?.close();
+  await dns?.close();
+});
 
 const row = (name: string) => page.locator('[data-record]', { hasText: name });
 const submit = () => page.locator('dialog[open] button[type=submit]').click();
@@ -63,6 +69,35 @@ describe('lists of records', () => {
     expect(page.url()).toMatch(/\/domains\/rd_/);
     await page.reload();
     await page.locator('dialog[open] h2', { hasText: 'shop.portico.localhost' }).waitFor();
+  });
+
+  it('show what DNS says of a name of one’s own, and ask it again', async () => {
+    dns.set('A', 'shop.linden-shop.com', '203.0.113.80');
+    await page.goto(`${base}/domains/new`);
+    await page.fill('[name=domain]', 'shop.linden-shop.com');
+    await submit();
+    await page.locator('dialog[open] h2', { hasText: 'shop.linden-shop.com' }).waitFor();
+    const record = page.locator('[data-dns-record=CNAME]');
+    await record.getByText('This is in the way').waitFor();
+    await record.getByText('A 203.0.113.80').waitFor();
+    const target = /d-[0-9a-f]{20}\.portico\.localhost/.exec((await record.textContent()) ?? '')?.[0] ?? 'none';
+    await page.locator('[data-dns-record=CNAME] code', { hasText: target }).waitFor();
+    await page.locator('[data-step=waiting]', { hasText: 'DNS points here' }).waitFor();
+
+    dns.set('A', 'shop.linden-shop.com');
+    dns.set('CNAME', 'shop.linden-shop.com', target);
+    await press('Check again');
+    await page.locator('[data-step=works]', { hasText: 'DNS points here' }).waitFor();
+    await record.getByText(`Seen now: CNAME ${target}`).waitFor();
+    // The name servers go away.
+    dns.silent = true;
+    await press('Check again');
+    await page.locator('dialog[open] [role=status]', { hasText: 'name servers do not answer' }).waitFor();
+    dns.silent = false;
+    await press('Let the server obtain one');
+    await page.locator('dialog[open] [role=alert]', { hasText: 'PORTICO_ACME_DIRECTORY' }).waitFor();
+    await page.keyboard.press('Escape');
+    await row('shop.linden-shop.com').getByText('offline').waitFor();
   });
 
   it('hold the parts of an object: rules of an IP policy, secrets of a vault', async () => {

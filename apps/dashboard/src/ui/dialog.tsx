@@ -9,7 +9,7 @@ export interface DialogProps {
   readonly onClose: () => void;
   readonly children: ReactNode;
   /** A drawer stands at the right edge over the full height, and covers the page below 1100. */
-  readonly form?: 'dialog' | 'drawer';
+  readonly form?: 'dialog' | 'drawer' | 'wide-drawer';
   /** False: Esc and the cross are no way out, since what it shows is shown once. */
   readonly isEasilyClosed?: boolean;
 }
@@ -41,10 +41,12 @@ export function Dialog({ title, onClose, children, form = 'dialog', isEasilyClos
         'border-line-strong bg-raised p-0 text-ink shadow-floating',
         form === 'dialog'
           ? 'm-auto w-[520px] max-w-[calc(100vw-32px)] rounded-dialog border'
-          : 'my-0 mr-0 ml-auto h-dvh max-h-none w-[480px] max-w-none border-l max-md:w-full',
+          : 'my-0 mr-0 ml-auto h-dvh max-h-none max-w-none border-l max-md:w-full',
+        form === 'drawer' && 'w-[480px]',
+        form === 'wide-drawer' && 'w-[820px]',
       )}
     >
-      <div className={join('flex flex-col', form === 'drawer' && 'h-full')}>
+      <div className={join('flex flex-col', form !== 'dialog' && 'h-full')}>
         <header className="flex shrink-0 items-start justify-between gap-4 px-6 pt-5 pb-3 max-sm:px-4">
           <h2 id={titleId} className="min-w-0 text-title wrap-anywhere">
             {title}
@@ -60,7 +62,7 @@ export function Dialog({ title, onClose, children, form = 'dialog', isEasilyClos
             </button>
           )}
         </header>
-        <div className={join('px-6 pb-6 max-sm:px-4', form === 'drawer' && 'min-h-0 flex-1 overflow-y-auto')}>
+        <div className={join('px-6 pb-6 max-sm:px-4', form !== 'dialog' && 'min-h-0 flex-1 overflow-y-auto')}>
           {children}
         </div>
       </div>

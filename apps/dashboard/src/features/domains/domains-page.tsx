@@ -1,37 +1,23 @@
 'use client';
 
-import { nullable, object, type Reader, text } from '../../lib/shape.ts';
-import { CommandLine } from '../../ui/command-line.tsx';
-import { CopyButton } from '../../ui/copy-button.tsx';
 import { LocalTime } from '../../ui/local-time.tsx';
 import { UntrustedText } from '../../ui/untrusted-text.tsx';
 import { useAccount } from '../account/account-provider.tsx';
 import { useLive } from '../live/live-provider.tsx';
-import { CommonFacts } from '../records/common-facts.tsx';
-import { both, type CommonRecord, commonFields, commonValues, readCommon, textOf } from '../records/common-fields.tsx';
-import { Fact } from '../records/facts.tsx';
+import { commonFields, commonValues, textOf } from '../records/common-fields.tsx';
 import type { RecordKind } from '../records/record-kind.ts';
 import { RecordList } from '../records/record-list.tsx';
-
-interface Domain extends CommonRecord {
-  readonly domain: string;
-  readonly cnameTarget: string | null;
-  readonly certificateId: string | null;
-}
-
-const raw = object({ domain: text, cname_target: nullable(text), certificate: nullable(object({ id: text })) });
-const read: Reader<Domain> = both(readCommon, (value) => {
-  const { domain, cname_target: cnameTarget, certificate } = raw(value);
-  return { domain, cnameTarget, certificateId: certificate?.id ?? null };
-});
+import { type Domain, domainState, isOn, readDomain } from './domain.ts';
+import { DomainDetails } from './domain-details.tsx';
+import { StateWord } from './domain-steps.tsx';
 
 const kind: RecordKind<Domain> = {
   path: '/reserved_domains',
   key: 'reserved_domains',
-  read,
+  read: readDomain,
   noun: 'domain',
   nouns: 'domains',
-  gridColumns: 'grid-cols-[minmax(0,1fr)_90px] @min-[640px]:grid-cols-[minmax(0,1fr)_minmax(0,1fr)_90px_110px]',
+  gridColumns: 'grid-cols-[minmax(0,1fr)_140px] @min-[640px]:grid-cols-[minmax(0,1fr)_minmax(0,1fr)_150px_110px]',
   columns: [
     {
       label: 'Domain',
@@ -46,7 +32,7 @@ const kind: RecordKind<Domain> = {
       className: '@max-[640px]:hidden',
       render: ({ description }) => <UntrustedText text={description || '–'} />,
     },
-    { label: 'Now', render: ({ domain }) => <Online domain={domain} /> },
+    { label: 'State', render: (record) => <State record={record} /> },
     {
       label: 'Made',
       isFigure: true,
@@ -56,31 +42,8 @@ const kind: RecordKind<Domain> = {
   ],
   search: ({ id, domain, description }) => `${id} ${domain} ${description}`,
   title: ({ domain }) => domain,
-  details: (record) => (
-    <div className="flex flex-col gap-4">
-      <CommandLine command={`portico http 3000 --url https://${record.domain.replace(/^\*\./, 'any.')}`} />
-      {record.cnameTarget !== null && (
-        <div className="flex flex-col gap-1">
-          <h3 className="font-section">The record that your DNS needs</h3>
-          <p className="flex items-center gap-2">
-            <code className="min-w-0 font-mono text-url wrap-anywhere">
-              {record.domain} CNAME {record.cnameTarget}
-            </code>
-            <CopyButton text={record.cnameTarget} label="Copy the target" />
-          </p>
-        </div>
-      )}
-      <CommonFacts record={record}>
-        <Fact label="Certificate">
-          {record.certificateId === null ? (
-            'of this installation'
-          ) : (
-            <code className="font-mono">{record.certificateId}</code>
-          )}
-        </Fact>
-      </CommonFacts>
-    </div>
-  ),
+  isWide: true,
+  details: (record, reload) => <DomainDetails record={record} reload={reload} />,
   empty: {
     title: 'No domain',
     text: <p>A name that stays yours, online or not: shop, or *.preview for all names under it.</p>,
@@ -122,16 +85,10 @@ const kind: RecordKind<Domain> = {
   },
 };
 
-function Online({ domain }: { domain: string }) {
+function State({ record }: { record: Domain }) {
   const { overview } = useLive();
-  const endpoints = overview?.value.endpoints ?? [];
-  const isOnline = endpoints.some(({ url }) => {
-    const { hostname } = new URL(url.replace(/^(tcp|tls):/, 'https:').replace('//*.', '//wildcard.'));
-    return (
-      hostname === domain.replace('*.', 'wildcard.') || (domain.startsWith('*.') && hostname.endsWith(domain.slice(1)))
-    );
-  });
-  return isOnline ? <span className="text-verdigris">online</span> : <span className="text-ink-3">offline</span>;
+  const isOnline = overview?.value.endpoints.some(({ url }) => isOn(record.domain, url)) ?? false;
+  return <StateWord {...domainState(record, isOnline)} />;
 }
 
 /** Names that the account keeps. */

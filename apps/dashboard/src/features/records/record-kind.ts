@@ -75,8 +75,10 @@ export interface RecordKind<R extends ApiRecord> {
   /** What the filter field looks into. */
   readonly search: (record: R) => string;
   readonly title: (record: R) => string;
-  /** The object's facts, in its drawer. */
-  readonly details: (record: R) => ReactNode;
+  /** The object's facts, in its drawer; `reload` asks for the list again after something was changed there. */
+  readonly details: (record: R, reload: () => Promise<void>) => ReactNode;
+  /** The drawer takes more room: the object is looked at rather than looked up. */
+  readonly isWide?: boolean;
   readonly empty: { readonly title: string; readonly text: ReactNode };
   readonly create?: RecordForm<R>;
   readonly edit?: RecordForm<R>;

@@ -301,7 +301,7 @@ function ObjectDrawer<R extends ApiRecord>({ id, listed, kind, records, below, o
       </RemoveDialog>
     );
   return (
-    <Dialog form="drawer" title={kind.title(record)} onClose={onClose}>
+    <Dialog form={kind.isWide ? 'wide-drawer' : 'drawer'} title={kind.title(record)} onClose={onClose}>
       {mode === 'edit' && edit ? (
         <FormView
           fields={edit.fields}
@@ -318,7 +318,7 @@ function ObjectDrawer<R extends ApiRecord>({ id, listed, kind, records, below, o
         />
       ) : (
         <div className="flex flex-col gap-6">
-          {kind.details(record)}
+          {kind.details(record, records.reload)}
           {mayChange && (edit || removal) && (
             <div className="flex gap-2">
               {edit && (
