@@ -17,6 +17,7 @@ import {
   createUnconstrainedIssuingCa,
 } from './authority.ts';
 import { makeCertificate, readIssuer } from './certificate.ts';
+import { certificateExtensions } from './certificate-extensions.ts';
 import { fingerprintSha256, parseFingerprint, renewAt } from './certificate-facts.ts';
 import { createKeyPair, type KeyPair, provePossession, readPublicKey, verifyPossession } from './key-pair.ts';
 import { type IssuedLeaf, LeafIssuer } from './leaf-issuer.ts';
@@ -54,6 +55,19 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('a leaf', () => {
+  it('shows its extensions, critical or not, with their bytes', async () => {
+    const { raw } = new X509Certificate(
+      (await issuer.issue({ dns: ['demo.portico.localhost'], ips: [] })).certificatePem,
+    );
+    const extensions = certificateExtensions(raw);
+    const names = extensions.find(({ id }) => id === '2.5.29.17');
+    // GeneralNames with one dNSName (RFC 5280 section 4.2.1.6).
+    expect(names?.value.toString('latin1')).toBe('0\x18\x82\x16demo.portico.localhost');
+    expect(extensions.find(({ id }) => id === '2.5.29.15')?.critical).toBe(true);
+    expect(extensions.find(({ id }) => id === '2.5.29.37')?.critical).toBe(false);
+    expect(certificateExtensions(raw.subarray(0, 100))).toEqual([]);
+  });
+
   it.for(['TLSv1.2', 'TLSv1.3'] as const)('carries a verified %s connection with ECDSA P-256', async (version) => {
     const leaf = await issuer.issue({ dns: ['demo.portico.localhost'], ips: [] });
     const peer = await handshake(leaf, { servername: 'demo.portico.localhost', version });

@@ -13,6 +13,7 @@ export {
   checkAuthorityCertificates,
   checkServerCertificate,
 } from './certificate-details.ts';
+export { type CertificateExtension, certificateExtensions } from './certificate-extensions.ts';
 export { fingerprintSha256, parseFingerprint, renewAt } from './certificate-facts.ts';
 export { createKeyPair, type KeyPair, provePossession, verifyPossession } from './key-pair.ts';
 export { type IssuedLeaf, LeafIssuer, type LeafIssuerOptions } from './leaf-issuer.ts';

@@ -14,10 +14,24 @@ export const TlsAlert = { decodeError: 50, internalError: 80, unrecognizedName: 
 /** Post-quantum key shares make hellos of 2 KiB common; nothing honest comes near this. */
 export const CLIENT_HELLO_BYTES_MAX = 16_384;
 
+/** What a client offers, each list in the order in which it stands there. */
+export interface HelloOffer {
+  /** The highest of the versions extension without GREASE, else the version of the message: 0x0304 is TLS 1.3. */
+  readonly version: number;
+  readonly cipherSuites: readonly number[];
+  readonly extensions: readonly number[];
+  readonly signatureAlgorithms: readonly number[];
+  readonly serverName: boolean;
+  /** The first protocol, as its bytes; null without any. */
+  readonly firstProtocol: Buffer | null;
+}
+
 const RECORD_HANDSHAKE = 22;
 const HANDSHAKE_CLIENT_HELLO = 1;
 const EXTENSION_SERVER_NAME = 0;
+const EXTENSION_SIGNATURE_ALGORITHMS = 13;
 const EXTENSION_ALPN = 16;
+const EXTENSION_SUPPORTED_VERSIONS = 43;
 const NAME_HOST = 0;
 
 /**
@@ -35,6 +49,24 @@ export function readClientHello(bytes: Buffer): ClientHello {
     if (error instanceof Malformed) return { kind: 'malformed', reason: error.message };
     throw error;
   }
+}
+
+/** All that the same bytes tell about the client's TLS library; null when it is not a whole ClientHello. */
+export function readHelloOffer(bytes: Buffer): HelloOffer | null {
+  if (bytes[0] !== RECORD_HANDSHAKE) return null;
+  const message = handshakeMessage(bytes);
+  if (message.kind !== 'message') return null;
+  try {
+    return readOffer(new Reader(message.body));
+  } catch (error) {
+    if (error instanceof Malformed) return null;
+    throw error;
+  }
+}
+
+/** Values that clients strew in so that servers stay used to unknown ones (RFC 8701): 0x0a0a, 0x1a1a, … */
+export function isGrease(value: number): boolean {
+  return (value & 0x0f0f) === 0x0a0a && value >> 8 === (value & 0xff);
 }
 
 /** A fatal alert as a server sends it before anything is encrypted. */
@@ -103,6 +135,36 @@ function readExtensions(extensions: Reader): { serverName: string | null; alpn: 
     else alpn = readAlpn(body);
   }
   return { serverName, alpn };
+}
+
+function readOffer(hello: Reader): HelloOffer {
+  let version = hello.uint16();
+  hello.skip(32);
+  hello.vector(1);
+  const cipherSuites = numbers(hello.vector(2));
+  hello.vector(1);
+  const extensions: number[] = [];
+  let signatureAlgorithms: number[] = [];
+  let firstProtocol: Buffer | null = null;
+  const all = hello.left === 0 ? new Reader(Buffer.alloc(0)) : hello.vector(2);
+  while (all.left > 0) {
+    const type = all.uint16();
+    const body = all.vector(2);
+    extensions.push(type);
+    if (type === EXTENSION_SIGNATURE_ALGORITHMS) signatureAlgorithms = numbers(body.vector(2));
+    else if (type === EXTENSION_ALPN) firstProtocol = body.vector(2).vector(1).rest();
+    else if (type === EXTENSION_SUPPORTED_VERSIONS) {
+      version = Math.max(0, ...numbers(body.vector(1)).filter((each) => !isGrease(each)));
+    }
+  }
+  const serverName = extensions.includes(EXTENSION_SERVER_NAME);
+  return { version, cipherSuites, extensions, signatureAlgorithms, serverName, firstProtocol };
+}
+
+function numbers(list: Reader): number[] {
+  const values: number[] = [];
+  while (list.left > 0) values.push(list.uint16());
+  return values;
 }
 
 function readServerName(body: Reader): string {

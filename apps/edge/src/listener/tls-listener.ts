@@ -18,6 +18,7 @@ import { type IdleStreams, VisitorStreams } from '../proxy/visitor-streams.ts';
 import type { Admission } from './admission.ts';
 import { type CertificateStore, type ServedCertificate, VISITOR_ALPN } from './certificate-store.ts';
 import { CLIENT_HELLO_BYTES_MAX, encodeAlert, readClientHello, TlsAlert } from './client-hello.ts';
+import { ClientFingerprint } from './ja4.ts';
 import { type Draining, type Peer, PublicServer } from './public-server.ts';
 
 /** Takes connections of the dashboard's and the API's hosts, after TLS. */
@@ -211,6 +212,7 @@ class TlsArrival implements Draining, Swept {
         : 'visitor';
     const arrival = arrivalOf(this.#socket, this.#peer, { serverPort: this.#listener.publicPort, serverName });
     const endpoint = purpose === 'visitor' ? this.#listener.options.proxy.routes.findHttp('https', serverName) : null;
+    if (endpoint?.policy != null) arrival.fingerprint = new ClientFingerprint(hello);
     if (endpoint?.policy != null && hasRules(endpoint.policy.compiled, 'on_tcp_connect')) {
       this.#police({ endpoint, policy: endpoint.policy, arrival, serverName, hello });
       return;

@@ -208,6 +208,31 @@ describe('terminate-tls of an https endpoint', () => {
     expect(await ask(await dial({ ...ALICE, maxVersion: 'TLSv1.2' }))).toBe('');
   });
 
+  it("tells what a visitor's TLS library offers, and every extension of its certificate", async () => {
+    const ja4 = { actions: [act('add-headers', { headers: { 'x-ja4': '${conn.tls.ja4_fingerprint}' } })] };
+    useHttps({ on_http_response: [ja4] });
+    const plain = /x-ja4: (\S+)\r\n/.exec(await ask(await dial({})))?.[1];
+    expect(plain).toMatch(/^t13d\d{4}00_[0-9a-f]{12}_[0-9a-f]{12}$/);
+    const other = /x-ja4: (\S+)\r\n/.exec(
+      await ask(await dial({ maxVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] })),
+    );
+    expect(other?.[1]).toMatch(/^t12d\d{4}h1_/);
+
+    useHttps({
+      ...connectRules(mutualTls('require-and-verify')),
+      on_http_response: [
+        ja4,
+        {
+          expressions: ["conn.tls.client.extensions.exists(e, e.id == '2.5.29.17' && size(e.value) > 20)"],
+          actions: [act('add-headers', { headers: { 'x-extensions': '${conn.tls.client.extensions.size()}' } })],
+        },
+      ],
+    });
+    const answer = await ask(await dial({ ...ALICE }));
+    expect(answer).toContain(`x-ja4: ${plain}\r\n`);
+    expect(answer).toMatch(/x-extensions: [1-9]\r\n/);
+  });
+
   it('does the same for HTTP/2', async () => {
     useHttps({
       ...connectRules(mutualTls('require-and-verify')),

@@ -122,7 +122,7 @@ export class ConnectPhase {
     arrival.socket = secure;
     this.#first = Buffer.alloc(0);
     this.#tlsEnded = true;
-    const facts = tlsFacts(secure, arrival.serverName);
+    const facts = tlsFacts(secure, arrival.serverName, arrival.fingerprint);
     scope.setResult('terminate_tls', {
       version: facts.version,
       cipher_suite: facts.cipherSuite,

@@ -1,9 +1,11 @@
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
+import { certificateExtensions } from '@portico/pki';
 import type { CertificateFacts, NameFacts, TlsFacts } from '@portico/traffic-policy';
+import type { ClientFingerprint } from '../listener/ja4.ts';
 
 /** What expressions may ask of a TLS connection that ended here. */
-export function tlsFacts(socket: TLSSocket, sni: string): TlsFacts {
+export function tlsFacts(socket: TLSSocket, sni: string, fingerprint: ClientFingerprint | null): TlsFacts {
   const client = socket.getPeerX509Certificate();
   const server = socket.getX509Certificate();
   return {
@@ -12,7 +14,7 @@ export function tlsFacts(socket: TLSSocket, sni: string): TlsFacts {
     sni,
     negotiatedAlpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '',
     sessionResumed: socket.isSessionReused(),
-    ja4Fingerprint: null,
+    ja4Fingerprint: fingerprint?.ja4 ?? null,
     client: client === undefined ? null : certificateFacts(client),
     server: server === undefined ? null : certificateFacts(server),
   };
@@ -41,7 +43,7 @@ export function certificateFacts(certificate: X509Certificate): CertificateFacts
     notBefore: certificate.validFromDate,
     notAfter: certificate.validToDate,
     pem: certificate.toString(),
-    extensions: [],
+    extensions: certificateExtensions(certificate.raw),
   };
 }
 

@@ -11,6 +11,7 @@ import type {
   TlsFacts,
 } from '@portico/traffic-policy';
 import type { Endpoint, EndpointId } from '../endpoint/endpoint.ts';
+import type { ClientFingerprint } from '../listener/ja4.ts';
 import type { Peer } from '../listener/public-server.ts';
 import type { Policies } from './policies.ts';
 import { tlsFacts } from './tls-facts.ts';
@@ -30,6 +31,8 @@ export interface Arrival {
   readonly serverName: string | null;
   /** Endpoints whose `on_tcp_connect` has let it pass. */
   readonly admitted: EndpointId[];
+  /** What its ClientHello tells; only where a policy may ask. */
+  fingerprint: ClientFingerprint | null;
 }
 
 export function arrivalOf(
@@ -46,6 +49,7 @@ export function arrivalOf(
     startedAtMs: Date.now(),
     serverName,
     admitted: [],
+    fingerprint: null,
   };
 }
 
@@ -95,7 +99,7 @@ export class ArrivalContext implements ConnectionContext {
   get tls(): TlsFacts | null {
     const { socket, serverName } = this.#arrival;
     if (!(socket instanceof TLSSocket)) return null;
-    this.#tls ??= tlsFacts(socket, serverName ?? '');
+    this.#tls ??= tlsFacts(socket, serverName ?? '', this.#arrival.fingerprint);
     return this.#tls;
   }
 

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { PorticoError } from '@portico/errors';
 import { hasRules } from '@portico/traffic-policy';
 import { countError, type Endpoint, NO_AGENT } from '../endpoint/endpoint.ts';
+import { ClientFingerprint } from '../listener/ja4.ts';
 import type { Draining, Peer } from '../listener/public-server.ts';
 import type { ClosedConnection } from '../observe/traffic-events.ts';
 import { type ConnectEnd, ConnectPhase } from '../policy/connect-phase.ts';
@@ -89,10 +90,12 @@ export class TcpProxy {
   }
 
   #police({ socket, peer, endpoint, first, state }: Connection, policy: EndpointPolicy): void {
+    const arrival = arrivalOf(socket, peer, { serverPort: endpoint.port, serverName: state.serverName });
+    if (state.serverName !== null && first.length > 0) arrival.fingerprint = new ClientFingerprint(first);
     const phase = new ConnectPhase({
       endpoint,
       policy,
-      arrival: arrivalOf(socket, peer, { serverPort: endpoint.port, serverName: state.serverName }),
+      arrival,
       first,
       policies: this.#policies,
       terminator: this.#terminator,
