@@ -1,4 +1,7 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { SessionBuilder } from '@ngrok/ngrok';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type EchoUpstream, echoUpstream } from '../support/echo-upstream.ts';
 import { scale } from '../support/long.ts';
@@ -8,6 +11,12 @@ import { openDescriptors } from '../support/process-memory.ts';
 import { type LoadReport, startSteadyLoad } from '../support/steady-load.ts';
 import { httpUpstream } from '../support/upstream.ts';
 import { visit, visitUntil } from '../support/visit.ts';
+
+/** `R` running, `S` sleeping, `Z` ended and not yet noticed by who started it. */
+function processState(pid: number): string {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return stat.slice(stat.lastIndexOf(')') + 2)[0] ?? '';
+}
 
 /** What holds in every row of the table of faults. */
 function expectExact(report: LoadReport, upstream: EchoUpstream): void {
@@ -97,6 +106,40 @@ describe('faults', () => {
     expect(performance.now() - killedMs).toBeLessThan(12_000);
     expectExact(await load.stop(), upstream);
     for (const tunnel of tunnels) await tunnel.stop();
+  });
+
+  it('X5: nobody is refused while a killed edge is away, and an SDK with a steep back-off is back', async () => {
+    const { ready } = platform;
+    const session = await new SessionBuilder()
+      .authtoken(ready.authtoken)
+      .serverAddr(`${ready.connect.host}:${ready.connect.port}`)
+      .caCert(readFileSync(ready.caFile))
+      .connect();
+    const listener = await session
+      .httpEndpoint()
+      .domain(`unrefused.${ready.baseDomain}`)
+      .listenAndForward(`http://127.0.0.1:${upstream.port}`);
+    const url = listener.url() ?? '';
+    expect((await visit(ready, url)).status).toBe(200);
+    const { edge } = platform.readReady().pids;
+    const ports = [ready.http.port, ready.https.port, ready.connect.port];
+    // Paused, so that nobody starts the edge again before all of them are there.
+    process.kill(ready.pid, 'SIGSTOP');
+    const early = await (async () => {
+      process.kill(edge, 'SIGKILL');
+      await vi.waitFor(() => expect(processState(edge)).toBe('Z'), { timeout: 10_000, interval: 10 });
+      const sockets = ports.map((port) => connect(port, '127.0.0.1'));
+      await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+      return sockets;
+    })().finally(() => process.kill(ready.pid, 'SIGCONT'));
+    const http = early[0] ?? connect(0);
+    http.write('GET /.well-known/portico/ca.pem HTTP/1.1\r\nhost: anything\r\nconnection: close\r\n\r\n');
+    expect(String((await once(http, 'data'))[0])).toMatch(/^HTTP\/1\.1 \d{3} /);
+    for (const socket of early) socket.destroy();
+    // Refused twice, it would be away for 125 s.
+    await visitUntil(ready, url, ({ status }) => status === 200, { withinMs: 60_000 });
+    expect(platform.readReady().pids.edge).not.toBe(edge);
+    await listener.close();
   });
 
   it('serves without a failed request while the API and the database are away', {

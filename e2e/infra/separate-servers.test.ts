@@ -171,6 +171,9 @@ describe('the servers as separate processes', () => {
     expect(readdirSync(join(checkout, 'infra/systemd')).sort()).toEqual([
       'portico-api.service',
       'portico-dashboard.service',
+      'portico-edge-connect.socket',
+      'portico-edge-http.socket',
+      'portico-edge-https.socket',
       'portico-edge.service',
     ]);
   });

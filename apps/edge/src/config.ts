@@ -11,6 +11,7 @@ import {
   readCidrs,
   readHostName,
   readInteger,
+  readListeningSockets,
   readOptional,
   readPort,
   readPortRange,
@@ -19,6 +20,9 @@ import {
 import type { IpDataFiles } from './policy/ip-data.ts';
 import { type ProviderSettings, readProviderSettings } from './policy/sign-in/provider-settings.ts';
 import { type VisitorLimits, visitorLimits } from './proxy/limits.ts';
+
+const PORT_NAMES = ['http', 'https', 'connect'] as const;
+type PortName = (typeof PORT_NAMES)[number];
 
 /** Everything the edge needs to start; nothing below it reads the environment. Ports may be 0: any free one. */
 export interface EdgeConfig {
@@ -31,7 +35,9 @@ export interface EdgeConfig {
   readonly region: string;
   readonly baseDomain: string;
   readonly bindAddress: string;
-  readonly ports: { readonly http: number; readonly https: number; readonly connect: number };
+  readonly ports: { readonly [name in PortName]: number };
+  /** Descriptors of listening sockets that are used in place of these ports and the address. */
+  readonly inheritedSockets: ReadonlyMap<PortName, number>;
   /** What URLs show when something in front maps ports; null: the listening port. */
   readonly publicPorts: { readonly http: number | null; readonly https: number | null };
   readonly tcp: TcpPortsConfig;
@@ -170,6 +176,7 @@ export function readConfig(env: Environment): EdgeConfig {
       https: readPort(env, 'PORTICO_HTTPS_PORT', 8443),
       connect: readPort(env, 'PORTICO_CONNECT_PORT', 4443),
     },
+    inheritedSockets: readListeningSockets(env, PORT_NAMES),
     publicPorts: {
       http: readPublicPort(env, 'PORTICO_PUBLIC_HTTP_PORT'),
       https: readPublicPort(env, 'PORTICO_PUBLIC_HTTPS_PORT'),

@@ -348,13 +348,18 @@ export async function startEdge(
 
   // Ports first: a port that is taken must end the start before anything else has begun.
   const opened: { close(): Promise<void> }[] = [];
+  const inherited = config.inheritedSockets;
   const ports = { http: 0, https: 0, connect: 0, admin: null as number | null };
   try {
-    ports.http = await http.listen(config.ports.http, config.bindAddress);
+    ports.http = await http.listen(config.ports.http, config.bindAddress, inherited.get('http') ?? null);
     opened.push(http);
-    ports.https = await https.listen(config.ports.https, config.bindAddress);
+    ports.https = await https.listen(config.ports.https, config.bindAddress, inherited.get('https') ?? null);
     opened.push(https);
-    ports.connect = await agentListener.listen(config.ports.connect, config.bindAddress);
+    ports.connect = await agentListener.listen(
+      config.ports.connect,
+      config.bindAddress,
+      inherited.get('connect') ?? null,
+    );
     opened.push(agentListener);
     if (admin !== null && config.adminPort !== null) ports.admin = await admin.listen(config.adminPort);
   } catch (error) {

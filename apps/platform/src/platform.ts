@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, isIP } from 'node:net';
 import { join } from 'node:path';
 import { checkDatabase, type RunningPostgres, startPostgres } from '@portico/postgres';
 import { createLogger } from '@portico/service';
@@ -8,6 +8,7 @@ import { agentConfigFile } from './agent-config-file.ts';
 import { openTunnel } from './command-line-tunnel.ts';
 import { type PlatformConfig, PORT_VARIABLES, type PortName } from './config.ts';
 import { DataDirectory, StartError } from './data-directory.ts';
+import { type HeldPort, holdPort } from './held-port.ts';
 import { LogFile } from './log-file.ts';
 import { type FirstAccount, parseFirstAccount, type ReadyFile } from './ready-file.ts';
 import type { Screen } from './screen.ts';
@@ -59,6 +60,10 @@ export async function startPlatform(
       return file;
     };
     const ports: Record<PortName, number> = { ...config.ports };
+    // Held here, the edge's ports stay open while it is started again: who connects meanwhile waits.
+    const edgeSockets = holdEdgePorts(config);
+    stops.push(async () => freePorts(edgeSockets));
+    for (const { name, port } of edgeSockets) ports[name] = port;
 
     // 1. The database.
     let postgres: RunningPostgres | null = null;
@@ -98,12 +103,14 @@ export async function startPlatform(
       title: string,
       path: string,
       extra: () => NodeJS.ProcessEnv,
+      sockets: readonly EdgeSocket[] = [],
     ): Promise<Readonly<Record<string, number>>> => {
       screen.step(title);
       const supervised = new SupervisedProcess({
         name,
         script: script(path),
         environment: () => ({ ...common(), ...extra() }),
+        sockets,
         log: openLog(name),
       });
       children.set(name, supervised);
@@ -135,9 +142,15 @@ export async function startPlatform(
     }));
     ports.dashboard = dashboard.dashboard ?? dashboard.port ?? ports.dashboard;
 
-    const edge = await child('edge', 'edge', 'apps/edge/src/main.ts', () => ({
-      PORTICO_NODE_CREDENTIAL_FILE: data.file('node-edge.credential'),
-    }));
+    const edge = await child(
+      'edge',
+      'edge',
+      'apps/edge/src/main.ts',
+      () => ({ PORTICO_NODE_CREDENTIAL_FILE: data.file('node-edge.credential') }),
+      edgeSockets,
+    );
+    // Freed before the edge is asked to end: nobody comes after it.
+    stops.push(async () => freePorts(edgeSockets));
     ports.http = edge.http ?? ports.http;
     ports.https = edge.https ?? ports.https;
     ports.connect = edge.connect ?? ports.connect;
@@ -250,6 +263,31 @@ async function keepPostgres(
   const first = await startPostgres({ dataDir, port: 0, log });
   watch(first);
   return first;
+}
+
+interface EdgeSocket extends HeldPort {
+  readonly name: 'http' | 'https' | 'connect';
+}
+
+/** Empty where this is not possible: the edge opens its ports itself then. @throws the error of the system. */
+function holdEdgePorts({ bind, ports }: PlatformConfig): EdgeSocket[] {
+  const sockets: EdgeSocket[] = [];
+  // What is no address, the edge refuses by name.
+  if (isIP(bind) === 0) return sockets;
+  try {
+    for (const name of ['http', 'https', 'connect'] as const) {
+      const held = holdPort(ports[name], bind);
+      if (held !== null) sockets.push({ name, ...held });
+    }
+  } catch (error) {
+    freePorts(sockets);
+    throw error;
+  }
+  return sockets;
+}
+
+function freePorts(sockets: EdgeSocket[]): void {
+  for (const socket of sockets.splice(0)) socket.close();
 }
 
 /** Tells at once, before anything is started, which port is taken and which setting moves it. */

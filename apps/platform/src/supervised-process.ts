@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter } from 'node:events';
+import { handListeningSockets } from '@portico/service';
 import { StartError } from './data-directory.ts';
 import type { LogFile } from './log-file.ts';
 
@@ -34,15 +35,18 @@ export class SupervisedProcess extends EventEmitter<Events> {
   readonly #script: string;
   readonly #args: readonly string[];
   readonly #environment: () => NodeJS.ProcessEnv;
+  readonly #sockets: readonly { readonly name: string; readonly fd: number }[];
   readonly #log: LogFile;
   #state: State = { kind: 'idle' };
   #backoffMs = RESTART_MS_MIN;
 
+  /** @param options.sockets listening sockets that each run of it is handed, see `handListeningSockets` */
   constructor(options: {
     name: string;
     script: string;
     args?: readonly string[];
     environment: () => NodeJS.ProcessEnv;
+    sockets?: readonly { readonly name: string; readonly fd: number }[];
     log: LogFile;
   }) {
     super();
@@ -50,6 +54,7 @@ export class SupervisedProcess extends EventEmitter<Events> {
     this.#script = options.script;
     this.#args = options.args ?? [];
     this.#environment = options.environment;
+    this.#sockets = options.sockets ?? [];
     this.#log = options.log;
   }
 
@@ -83,9 +88,10 @@ export class SupervisedProcess extends EventEmitter<Events> {
 
   #launch(): Promise<Readonly<Record<string, number>>> {
     return new Promise((resolve, reject) => {
+      const { environment, descriptors } = handListeningSockets(this.#sockets);
       const child = fork(this.#script, this.#args, {
-        env: this.#environment(),
-        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+        env: { ...this.#environment(), ...environment },
+        stdio: ['ignore', 'pipe', 'pipe', ...descriptors, 'ipc'],
         // Ctrl-C at the terminal reaches the platform alone, which then stops its processes in order.
         detached: true,
       });

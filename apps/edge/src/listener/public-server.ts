@@ -54,12 +54,16 @@ export class PublicServer {
     this.#server.on('connection', (socket) => this.#accept(socket));
   }
 
-  /** @returns the port. Rejects with the error of the system (`EADDRINUSE`, `EACCES`). */
-  listen(port: number, address: string): Promise<number> {
+  /**
+   * @param inherited descriptor of a socket that is bound already, in place of port and address
+   * @returns the port. Rejects with the error of the system (`EADDRINUSE`, `EACCES`).
+   */
+  listen(port: number, address: string, inherited: number | null = null): Promise<number> {
     const server = this.#server;
     return new Promise((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ port, host: address, backlog: 1024 }, () => {
+      const place = inherited === null ? { port, host: address } : { fd: inherited };
+      server.listen({ ...place, backlog: 1024 }, () => {
         server.off('error', reject);
         // Accepting can fail later, for want of descriptors: the next connection may succeed again.
         server.on('error', () => {});

@@ -67,9 +67,9 @@ export class TlsListener {
     });
   }
 
-  /** @returns the port it listens on. */
-  async listen(port: number, address: string): Promise<number> {
-    const bound = await this.#server.listen(port, address);
+  /** @returns the port it listens on; `inherited` as `PublicServer.listen` has it. */
+  async listen(port: number, address: string, inherited: number | null = null): Promise<number> {
+    const bound = await this.#server.listen(port, address, inherited);
     if (this.#publicPort === 0) this.#publicPort = bound;
     return bound;
   }

@@ -89,11 +89,16 @@ export class AgentListener {
     metricsOf(this.#metrics, () => this.#places);
   }
 
-  /** Binds; rejects with the socket error if it cannot. @returns the port. */
-  listen(port: number, address: string): Promise<number> {
+  /**
+   * Binds; rejects with the socket error if it cannot.
+   * @param inherited descriptor of a socket that is bound already, in place of port and address
+   * @returns the port.
+   */
+  listen(port: number, address: string, inherited: number | null = null): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen({ port, host: address, backlog: 1_024 }, () => {
+      const place = inherited === null ? { port, host: address } : { fd: inherited };
+      this.#server.listen({ ...place, backlog: 1_024 }, () => {
         this.#server.off('error', reject);
         this.#server.on('error', (error) => this.#log.error({ err: error }, 'the connect port failed'));
         const bound = this.#server.address();
