@@ -194,7 +194,16 @@ describe('sign-in by policy', () => {
     expect(sessions).toMatchObject([
       {
         public_url: expect.stringContaining('with-oidc'),
-        browser_session: { user_agent: { raw: expect.stringContaining('Mozilla') }, ip_address: '127.0.0.1' },
+        browser_session: {
+          user_agent: {
+            raw: expect.stringContaining('Mozilla'),
+            browser_name: 'Chrome',
+            os_name: 'Linux',
+            device_type: 'desktop',
+          },
+          ip_address: '127.0.0.1',
+          location: null,
+        },
       },
     ]);
     await page.goto(`${url}/still`);

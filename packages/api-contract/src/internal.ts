@@ -450,6 +450,15 @@ export const liveClaim = z.object({
 });
 export type LiveClaim = z.infer<typeof liveClaim>;
 
+/** Decimal degrees and kilometres; null where the operator's data files do not say. */
+export const visitorPlace = z.object({
+  countryCode: z.string().max(8),
+  latitude: z.number().min(-90).max(90).nullable(),
+  longitude: z.number().min(-180).max(180).nullable(),
+  radiusKm: z.number().nonnegative().nullable(),
+});
+export type VisitorPlace = z.infer<typeof visitorPlace>;
+
 /** Visitors who signed in through a policy, or were active; told again what was told already does no harm. */
 export const visitorSession = z.object({
   /** `appses_…`, made by the edge. */
@@ -465,6 +474,7 @@ export const visitorSession = z.object({
   name: z.string().max(512),
   ip: z.string().max(64),
   userAgent: z.string().max(512),
+  place: visitorPlace.nullable().optional(),
   startedAt: z.iso.datetime(),
   lastActiveAt: z.iso.datetime(),
   expiresAt: z.iso.datetime(),

@@ -1,5 +1,5 @@
 import type { Queries } from '../database.ts';
-import type { AppSession, AppUser } from '../generated/client.ts';
+import { type AppSession, type AppUser, Prisma } from '../generated/client.ts';
 import { asPage, beforeCursor, type Page, type PageRequest, pageArguments } from '../page.ts';
 
 export type AppUserRow = AppUser;
@@ -19,6 +19,8 @@ export interface SeenSession {
   readonly publicUrl: string;
   readonly ip: string;
   readonly userAgent: string;
+  /** Where the address is; null when nobody knows. */
+  readonly place: Prisma.InputJsonObject | null;
   readonly startedAt: Date;
   readonly lastActiveAt: Date;
   readonly expiresAt: Date;
@@ -56,7 +58,7 @@ export async function noteAppSession(
   });
   if (count === 0) {
     await db.appSession.createMany({
-      data: [{ ...rest, id, accountId, appUserId: user.id, createdAt: startedAt }],
+      data: [{ ...rest, place: rest.place ?? Prisma.DbNull, id, accountId, appUserId: user.id, createdAt: startedAt }],
       skipDuplicates: true,
     });
   }

@@ -19,6 +19,7 @@ export function exchangeLiveRoute(
 ): void {
   routes.member('GET', '/dashboard/v1/exchanges/live', 'resources.read', async (request, reply, { member }) => {
     let waiting: ExchangeLine[] = [];
+    let counts = new Map<string, number>();
     let missed = 0;
     let dropped = 0;
     let spokeAtMs = performance.now();
@@ -34,7 +35,7 @@ export function exchangeLiveRoute(
       stream.write(`data: ${JSON.stringify(message)}\n\n`);
     };
     const tell = (): void => {
-      if (waiting.length === 0 && missed === 0 && dropped === 0) {
+      if (waiting.length === 0 && counts.size === 0 && missed === 0 && dropped === 0) {
         if (performance.now() - spokeAtMs >= config.limits.livePingMs) write({ kind: 'ping', at: now().toISOString() });
         return;
       }
@@ -43,10 +44,12 @@ export function exchangeLiveRoute(
       write({
         kind: 'exchanges',
         exchanges: waiting.map((line) => exchangeShape(line, null, [])),
+        messages: [...counts].map(([id, count]) => ({ id, count })),
         missed,
         dropped,
       });
       waiting = [];
+      counts = new Map();
       missed = 0;
       dropped = 0;
     };
@@ -55,6 +58,7 @@ export function exchangeLiveRoute(
         const room = Math.max(0, linesAMessage - waiting.length);
         waiting.push(...news.lines.slice(0, room));
         missed += Math.max(0, news.lines.length - room);
+        for (const { exchangeId, last } of news.messages.slice(0, linesAMessage)) counts.set(exchangeId, last);
         dropped += news.dropped;
       }),
     );

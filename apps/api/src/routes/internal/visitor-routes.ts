@@ -20,7 +20,7 @@ export function visitorRoutes(app: FastifyInstance, { database, log, now }: ApiC
         await database.transaction((tx) =>
           noteAppSession(tx, accountId, {
             visitor,
-            session: { ...session, ...times },
+            session: { ...session, place: session.place ?? null, ...times },
             newUserId: newId('appusr', now().getTime()),
           }),
         );

@@ -3,6 +3,7 @@ import {
   type CaptureUpdate,
   captureUpdate,
   collections,
+  type ExchangeMessages,
   type ExchangeResource,
   exchangeReplay,
 } from '@portico/api-contract/public';
@@ -23,14 +24,14 @@ import {
   saveCaptureSetting,
 } from '@portico/db';
 import { PorticoError } from '@portico/errors';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { recordChange } from '../../audit/audit-log.ts';
 import type { ApiContext } from '../../context.ts';
 import { exchangeShape, hiddenByDefault } from '../../exchanges/exchange-shape.ts';
 import type { ExchangeContents } from '../../exchanges/exchange-store.ts';
 import { sendReplay } from '../../exchanges/replay.ts';
 import type { LiveState } from '../../live/live-state.ts';
-import { readBody } from '../../plugins/json-input.ts';
+import { readBody, readQuery } from '../../plugins/json-input.ts';
 import { actorOf, changeWith, collectionRoutes, idOf } from './collection-routes.ts';
 import { callerOf, notFound, resourcesFor } from './conventions.ts';
 
@@ -82,6 +83,22 @@ export function exchangeRoutes(app: FastifyInstance, context: ApiContext, live: 
       exchanges: rows.map((line) => ({ ...exchangeShape(line, null, []), uri: resources.uri(`${path}/${line.id}`) })),
       uri: resources.uri(`${path}/${id}/replays`),
       next_page_uri: null,
+    };
+  });
+
+  app.get<ById>(`${path}/:id/messages`, async (request): Promise<ExchangeMessages> => {
+    const id = idOf(request.params.id, noun);
+    const after = readAfter(request);
+    const row = await findExchange(database.queries, callerOf(request).accountId, id);
+    if (row === null) throw notFound(noun, id);
+    const { messages, hasMore } = await exchanges.messagesOf(database.queries, id, after);
+    const resources = resourcesFor(request, config.publicOrigin);
+    const last = messages.at(-1)?.number;
+    return {
+      uri: resources.uri(`${path}/${id}/messages`),
+      messages: messages.map(({ at, ...message }) => ({ ...message, created_at: at })),
+      message_count: row.messages,
+      next_page_uri: hasMore && last !== undefined ? resources.uri(`${path}/${id}/messages?after=${last}`) : null,
     };
   });
 
@@ -146,6 +163,13 @@ export function exchangeRoutes(app: FastifyInstance, context: ApiContext, live: 
     changes.publish({ kind: 'account-changed', accountId });
     return { uri: resourcesFor(request, config.publicOrigin).uri('/capture'), ...shown };
   });
+}
+
+/** The number of the last message that the caller has. @throws PorticoError 215 */
+function readAfter(request: FastifyRequest): number {
+  const text = readQuery(request, ['after']).get('after') ?? '0';
+  if (!/^\d{1,9}$/.test(text)) throw new PorticoError(215, { field: 'after', reason: 'it is the number of a message' });
+  return Number(text);
 }
 
 /** Null: nothing is kept from now on, and what there was is gone. */

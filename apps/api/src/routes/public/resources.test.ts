@@ -341,6 +341,46 @@ describe('usage', () => {
   });
 });
 
+describe('visitors who signed in by a policy', () => {
+  it('are shown with their browser, and with the place of their address where an edge knows it', async () => {
+    const account = await test.newAccount();
+    const at = (ms: number) => new Date(test.now().getTime() + ms).toISOString();
+    const id = newId('appses');
+    const session = {
+      id,
+      accountId: account.accountId,
+      endpointId: null,
+      publicUrl: 'https://mine.portico.localhost',
+      provider: 'google',
+      subject: 'subject-1',
+      username: '',
+      email: 'visitor@example.com',
+      name: 'Visitor',
+      ip: '203.0.113.5',
+      userAgent:
+        'Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1',
+      place: { countryCode: 'DE', latitude: 53.55, longitude: 9.99, radiusKm: null },
+      startedAt: at(0),
+      lastActiveAt: at(0),
+      expiresAt: at(3_600_000),
+    };
+    await test.edge.visitors({ nodeId: 'edge-1', sessions: [session] });
+    const answer = await test.call('GET', `/app/sessions/${id}`, { key: account.apiKey });
+    expect(answer.body.browser_session).toEqual({
+      user_agent: {
+        raw: session.userAgent,
+        browser_name: 'Safari',
+        browser_version: '17.4',
+        device_type: 'mobile',
+        os_name: 'iOS',
+        os_version: '17.4',
+      },
+      ip_address: '203.0.113.5',
+      location: { country_code: 'DE', latitude: 53.55, longitude: 9.99, lat_long_radius_km: null },
+    });
+  });
+});
+
 describe('hostile values', () => {
   it('that the database cannot store are refused, in bodies, paths and queries', async () => {
     for (const text of ['a\\u0000b', '\\ud800']) {

@@ -1,4 +1,4 @@
-import type { LiveClaim, LiveSession } from '@portico/api-contract/internal';
+import { type LiveClaim, type LiveSession, visitorPlace } from '@portico/api-contract/internal';
 import type {
   ApiKeyResource,
   ApplicationSessionResource,
@@ -49,6 +49,7 @@ import type {
   VaultSecretRow,
 } from '@portico/db';
 import { certificateDetails } from '@portico/pki';
+import { parseUserAgent } from '@portico/traffic-policy';
 import { z } from 'zod';
 import { domainCheck } from '../../domains/check-domain.ts';
 import type { DomainProof } from '../../domains/own-domain.ts';
@@ -377,15 +378,27 @@ export class Resources {
   }
 
   applicationSession(row: AppSessionRow): ApplicationSessionResource {
-    // What a browser says of itself is passed on as it is, and not taken apart.
-    const unread = { browser_name: '', browser_version: '', device_type: '', os_name: '', os_version: '' };
+    const agent = parseUserAgent(row.userAgent);
+    const place = visitorPlace.nullable().parse(row.place);
     return {
       ...this.ref('app/sessions', row.id),
       public_url: row.publicUrl,
       browser_session: {
-        user_agent: { raw: row.userAgent, ...unread },
+        user_agent: {
+          raw: row.userAgent,
+          browser_name: agent.name,
+          browser_version: agent.version,
+          device_type: agent.kind,
+          os_name: agent.os,
+          os_version: agent.osVersion,
+        },
         ip_address: row.ip,
-        location: null,
+        location: place && {
+          country_code: place.countryCode || null,
+          latitude: place.latitude,
+          longitude: place.longitude,
+          lat_long_radius_km: place.radiusKm,
+        },
       },
       application_user: this.ref('app/users', row.appUserId),
       created_at: row.createdAt.toISOString(),

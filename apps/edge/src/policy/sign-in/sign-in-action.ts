@@ -50,6 +50,7 @@ import {
   wantsTouch,
 } from './session.ts';
 import type { SharedCallback } from './shared-callback.ts';
+import { visitorPlace } from './visitor-place.ts';
 
 const SIGN_IN_MINUTES = 15;
 const SIGN_INS_AT_ONCE = 5;
@@ -347,6 +348,7 @@ export class SignIn {
       name: session.name.slice(0, 512),
       ip: scope.connection.clientIp.slice(0, 64),
       userAgent: (fieldOf(request, 'user-agent') ?? '').slice(0, 512),
+      place: visitorPlace(scope.connection.ipFacts(scope.connection.clientIp)),
       startedAt: time(session.signedInMs),
       lastActiveAt: time(session.seenMs),
       expiresAt: time(endsAtMs(session, rules)),
