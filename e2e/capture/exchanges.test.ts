@@ -1,8 +1,10 @@
-import { createServer } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type ExchangeResource, exchange } from '@portico/api-contract/public';
+import { type ExchangeResource, exchange, exchangeMessages } from '@portico/api-contract/public';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
 import { visit } from '../support/visit.ts';
 
 /** The items of a list of the API. */
@@ -14,7 +16,13 @@ function itemsOf(body: unknown): ExchangeResource[] {
 let env: DevEnv;
 let url: string;
 const received: { method: string; url: string; headers: Record<string, unknown>; body: string }[] = [];
+let events: ServerResponse | null = null;
 const upstream = createServer((request, response) => {
+  if (request.url === '/events') {
+    events = response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write('data: first\n\n');
+    return;
+  }
   let body = '';
   request.on('data', (chunk: Buffer) => {
     body += chunk.toString('latin1');
@@ -26,6 +34,9 @@ const upstream = createServer((request, response) => {
     response.end(request.url === '/big' ? Buffer.alloc(100_000, 'b') : `you sent ${body}`);
   });
 });
+
+const sockets = new WebSocketServer({ server: upstream, perMessageDeflate: { threshold: 0 } });
+sockets.on('connection', (socket) => socket.on('message', (data) => socket.send(`you said ${data}`)));
 
 beforeAll(async () => {
   env = await startDevEnv();
@@ -40,6 +51,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await env.close();
+  sockets.close();
   upstream.close();
 });
 
@@ -65,6 +77,12 @@ async function recorded(path: string, isIt: (found: ExchangeResource) => boolean
     )
     .toBe(true);
   return exchange.parse((await api('GET', `/exchanges/${found?.id}`)).body);
+}
+
+/** Who sent it, what it was, and the text of it. */
+async function messagesOf(id: string, after = 0): Promise<string[]> {
+  const { body } = await api('GET', `/exchanges/${id}/messages?after=${after}`);
+  return exchangeMessages.parse(body).messages.map(({ from, kind, payload }) => `${from} ${kind} ${text(payload)}`);
 }
 
 /** Edges hear of it within five seconds. */
@@ -167,6 +185,54 @@ describe('exchanges of an account', () => {
     expect((await api('POST', `/exchanges/${id}/replay`, elsewhere)).status).toBe(404);
     const broken = { body: '', headers: [['bad name', 'x']] };
     expect(await api('POST', `/exchanges/${id}/replay`, broken)).toMatchObject({ status: 400 });
+  });
+
+  it('tell of a WebSocket when it begins, its messages as they pass, and how it ended', async () => {
+    const { hostname } = new URL(url);
+    const client = new WebSocket(`wss://${hostname}:${env.https.port}/socket`, {
+      lookup: (_name, _options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]),
+      ca: readFileSync(env.caFile),
+    });
+    const answers: string[] = [];
+    client.on('message', (data) => answers.push(String(data)));
+    await new Promise((resolve, reject) => client.once('open', resolve).once('error', reject));
+    client.send('hello');
+    const open = await recorded('/socket', ({ message_count: count }) => count >= 2);
+    expect(open).toMatchObject({ outcome: 'open', status_code: 101 });
+    expect(answers).toEqual(['you said hello']);
+    client.send('and again');
+    await expect.poll(() => messagesOf(open.id), { timeout: 10_000 }).toHaveLength(4);
+    expect(await messagesOf(open.id)).toEqual([
+      'visitor text hello',
+      'upstream text you said hello',
+      'visitor text and again',
+      'upstream text you said and again',
+    ]);
+    expect(await messagesOf(open.id, 3)).toEqual(['upstream text you said and again']);
+    client.close(1000, 'enough');
+    const over = await recorded('/socket', ({ outcome }) => outcome === 'upgraded');
+    expect(over.id).toBe(open.id);
+    expect(over.timing.total_ms).toBeGreaterThan(open.timing.total_ms);
+    expect(over.request_bytes).toBeGreaterThan(0);
+    await expect
+      .poll(async () => (await messagesOf(open.id)).at(4), { timeout: 10_000 })
+      .toMatch(/^visitor close .*enough$/s);
+  });
+
+  it('tell of a stream of events while it lasts', async () => {
+    const whole = visit(env, `${url}/events`);
+    whole.catch(() => {});
+    const open = await recorded('/events', ({ message_count: count }) => count === 1);
+    expect(open.outcome).toBe('open');
+    events?.end('id: 2\ndata: last\n\n');
+    expect((await whole).body.toString()).toContain('last');
+    const over = await recorded(
+      '/events',
+      ({ outcome, message_count: count }) => outcome === 'complete' && count === 2,
+    );
+    expect(over.id).toBe(open.id);
+    expect(text(over.response?.body ?? '')).toBe('data: first\n\nid: 2\ndata: last\n\n');
+    expect(await messagesOf(open.id)).toEqual(['upstream event data: first', 'upstream event id: 2\ndata: last']);
   });
 
   it('are not passed off as repetitions by a visitor', async () => {

@@ -20,10 +20,10 @@ export const capturedSide = z.object({
 export type CapturedSide = z.infer<typeof capturedSide>;
 
 /**
- * How it ended: all was sent · the answer broke off · the visitor left before the end · the connection became another
- * protocol's.
+ * How it ended: all was sent · the answer broke off · the visitor left before the end · the connection was another
+ * protocol's, and is over. `open`: it has not ended, and the same exchange is told again when it has.
  */
-export const exchangeEnd = z.enum(['complete', 'cut', 'gone', 'upgraded']);
+export const exchangeEnd = z.enum(['complete', 'cut', 'gone', 'upgraded', 'open']);
 export type ExchangeEnd = z.infer<typeof exchangeEnd>;
 
 /** From the request's head on, in milliseconds; null where it did not get so far. */
@@ -64,6 +64,8 @@ export const capturedExchange = z.object({
   /** Of the catalogue, when the edge itself answered. */
   errorCode: z.int().nullable(),
   end: exchangeEnd,
+  /** It was told before, while it was open. */
+  wasOpen: z.boolean().optional(),
   timing: exchangeTiming,
   requestBytes: z.int().min(0),
   responseBytes: z.int().min(0),
@@ -78,16 +80,46 @@ export const capturedExchange = z.object({
 });
 export type CapturedExchange = z.infer<typeof capturedExchange>;
 
+/** One message of a WebSocket, or one event of a stream of events, put together from its frames. */
+export const capturedMessage = z.object({
+  /** Counts up from 1 within the exchange; one that is missing was not kept. */
+  number: z.int().min(1),
+  at: z.iso.datetime(),
+  from: z.enum(['visitor', 'upstream']),
+  kind: z.enum(['text', 'binary', 'close', 'ping', 'pong', 'event']),
+  /** As it travelled: compressed, if it was. */
+  bytes: z.int().min(0),
+  /** The beginning of it, without its compression if that could be undone. */
+  payload: z.base64().max(16_384),
+  /** There was more. */
+  truncated: z.boolean(),
+  /** The payload is as it travelled. */
+  compressed: z.boolean(),
+});
+export type CapturedMessage = z.infer<typeof capturedMessage>;
+
+/** Messages of one exchange that was told before. */
+export const capturedMessages = z.object({
+  exchangeId: id,
+  accountId: id,
+  messages: z.array(capturedMessage).min(1).max(500),
+});
+export type CapturedMessages = z.infer<typeof capturedMessages>;
+
 export const exchangesRequest = z.object({
   nodeId: id,
   epoch: id,
   /** Counted apart from the other reports. */
   seq: z.int().min(0),
   exchanges: z.array(capturedExchange).max(500),
+  /** Absent from edges that tell of none. */
+  messages: z.array(capturedMessages).max(1_000).default([]),
   /** Since the last report: what had no room. */
   dropped: z.int().min(0),
 });
 export type ExchangesRequest = z.infer<typeof exchangesRequest>;
+/** As edges send it. */
+export type ExchangesReport = z.input<typeof exchangesRequest>;
 
 /** What an account lets edges keep of its traffic. */
 export const captureRule = z.object({

@@ -68,6 +68,7 @@ export const liveEndpoint = z.object({
   name: z.string(),
   metadata: z.string(),
   forwardsTo: z.string(),
+  /** '' for cloud endpoints, which no agent carries. */
   sessionId: z.string(),
   startedAt: z.iso.datetime(),
   requests: z.number(),
@@ -108,11 +109,13 @@ export const overview = z.object({
   /** The API's clock when this was read. */
   at: z.iso.datetime(),
   account: z.object({ id: z.string(), name: z.string(), plan: z.string() }),
-  /** Online now, at most 1,000 each; the counts are of all. */
+  /** Online now, of agents and of the cloud, at most 1,000 each; the counts are of all. */
   endpoints: z.array(liveEndpoint),
   endpointCount: z.number(),
   sessions: z.array(liveSession),
   sessionCount: z.number(),
+  /** An agent of this account has had an endpoint online, now or before; the built-in welcome page is not meant. */
+  hadTunnel: z.boolean(),
   /** Newest first, at most 50. */
   recent: z.array(recentEvent),
   /** The account's traffic since 00:00 UTC of this day, endpoints that are gone included. */
@@ -150,6 +153,8 @@ export const exchangeMessage = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('exchanges'),
     exchanges: z.array(exchange.omit({ uri: true })),
+    /** Exchanges with new messages, and how many they have by now. */
+    messages: z.array(z.object({ id: z.string(), count: z.int() })),
     missed: z.number(),
     dropped: z.number(),
   }),

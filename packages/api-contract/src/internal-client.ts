@@ -30,7 +30,7 @@ import {
   type EndpointFeedRequest,
   type EndpointFeedResponse,
   type EventsRequest,
-  type ExchangesRequest,
+  type ExchangesReport,
   endpointFeedResponse,
   type HelloRequest,
   type HelloResponse,
@@ -154,7 +154,7 @@ export class InternalClient {
     return this.#call(internalPaths.events, body, batchResponse);
   }
 
-  reportExchanges(body: ExchangesRequest): Promise<BatchResponse> {
+  reportExchanges(body: ExchangesReport): Promise<BatchResponse> {
     return this.#call(internalPaths.exchanges, body, batchResponse);
   }
 

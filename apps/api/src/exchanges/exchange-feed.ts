@@ -2,6 +2,8 @@ import type { ExchangeLine } from '@portico/db';
 
 export interface ExchangeNews {
   readonly lines: readonly ExchangeLine[];
+  /** Exchanges with new messages, and the number of the last. */
+  readonly messages: readonly { readonly exchangeId: string; readonly accountId: string; readonly last: number }[];
   /** How many an edge had no room for. */
   readonly dropped: number;
 }
@@ -22,17 +24,13 @@ export class ExchangeFeed {
   }
 
   /** Drops of an edge are told to all who look: whose they were is not known. */
-  publish(lines: readonly ExchangeLine[], dropped: number): void {
+  publish({ lines, messages, dropped }: ExchangeNews): void {
     if (this.#listeners.size === 0) return;
-    const byAccount = new Map<string, ExchangeLine[]>();
-    for (const line of lines) {
-      const of = byAccount.get(line.accountId);
-      if (of === undefined) byAccount.set(line.accountId, [line]);
-      else of.push(line);
-    }
+    const linesOf = Map.groupBy(lines, ({ accountId }) => accountId);
+    const messagesOf = Map.groupBy(messages, ({ accountId }) => accountId);
     for (const [accountId, listeners] of this.#listeners) {
-      const news = { lines: byAccount.get(accountId) ?? [], dropped };
-      if (news.lines.length === 0 && dropped === 0) continue;
+      const news = { lines: linesOf.get(accountId) ?? [], messages: messagesOf.get(accountId) ?? [], dropped };
+      if (news.lines.length === 0 && news.messages.length === 0 && dropped === 0) continue;
       for (const listener of listeners) listener(news);
     }
   }

@@ -51,6 +51,7 @@ export function exchangeShape(
     },
     request_bytes: Number(line.requestBytes),
     response_bytes: Number(line.responseBytes),
+    message_count: line.messages,
     replay_of: line.replayOf,
     replayed_by: line.replayedBy,
     policy:
@@ -61,7 +62,7 @@ export function exchangeShape(
   };
 }
 
-const outcome = z.enum(['complete', 'cut', 'gone', 'upgraded']);
+const outcome = z.enum(['complete', 'cut', 'gone', 'upgraded', 'open']);
 
 function pairsOf(fields: readonly string[], hidden: readonly string[]): [string, string][] {
   const pairs: [string, string][] = [];

@@ -1,10 +1,24 @@
 import {
   type CapturedExchange,
+  type CapturedMessage,
+  type CapturedMessages,
+  capturedMessage,
   capturedSide,
   type ExchangesRequest,
   exchangePolicy,
 } from '@portico/api-contract/internal';
-import { addExchanges, type Database, type ExchangeRow, receiveBatch } from '@portico/db';
+import {
+  addExchangeMessages,
+  addExchanges,
+  closeExchanges,
+  cutOpenExchanges,
+  type Database,
+  type ExchangeMessagesRow,
+  type ExchangeRow,
+  messagesAfter,
+  type Queries,
+  receiveBatch,
+} from '@portico/db';
 import { z } from 'zod';
 import type { Seals } from '../secrets/seals.ts';
 import type { ExchangeFeed } from './exchange-feed.ts';
@@ -18,6 +32,11 @@ const exchangeContents = z.object({
 export type ExchangeContents = z.infer<typeof exchangeContents>;
 
 const replaysRemembered = 10_000;
+/** Of the messages of one exchange; the oldest leave. */
+const messageLimits = { chunks: 2_000, bytes: 2_097_152 };
+/** What one answer reads at most. */
+const chunksAPage = 50;
+const messagesAPage = 500;
 
 /** Takes the edges' records into the database, contents sealed under the row, and tells those who look. */
 export class ExchangeStore {
@@ -35,14 +54,45 @@ export class ExchangeStore {
 
   /** False: the batch was taken before. */
   async receive(batch: ExchangesRequest): Promise<boolean> {
-    const rows = batch.exchanges.map((exchange) => this.#rowOf(exchange));
+    const run = `${batch.nodeId}/${batch.epoch}`;
+    const rows = batch.exchanges.map((exchange) => this.#rowOf(exchange, run));
+    const wereOpen = new Set(batch.exchanges.flatMap(({ id, wasOpen }) => (wasOpen === true ? [id] : [])));
+    const isLast = ({ id, openOn }: ExchangeRow): boolean => openOn === null && wereOpen.has(id);
+    const chunks = batch.messages.map((messages) => this.#chunkOf(messages));
     const isNew = await this.#database.transaction(async (tx) => {
       if (!(await receiveBatch(tx, { ...batch, kind: 'exchanges' }))) return false;
-      await addExchanges(tx, rows);
+      if (batch.seq === 1) await cutOpenExchanges(tx, batch.nodeId, batch.epoch);
+      await addExchanges(
+        tx,
+        rows.filter((row) => !isLast(row)),
+      );
+      await closeExchanges(tx, rows.filter(isLast));
+      await addExchangeMessages(tx, chunks, messageLimits);
       return true;
     });
-    if (isNew) this.#feed.publish(rows, batch.dropped);
+    if (isNew) this.#feed.publish({ lines: rows, messages: chunks, dropped: batch.dropped });
     return isNew;
+  }
+
+  /** Messages of an exchange from the one after this number on, and whether there are newer ones. */
+  async messagesOf(
+    queries: Queries,
+    exchangeId: string,
+    after: number,
+  ): Promise<{ messages: CapturedMessage[]; hasMore: boolean }> {
+    const chunks = await messagesAfter(queries, exchangeId, after, chunksAPage + 1);
+    const messages: CapturedMessage[] = [];
+    for (const { sealedContent } of chunks.slice(0, chunksAPage)) {
+      if (messages.length >= messagesAPage) return { messages, hasMore: true };
+      const opened = JSON.parse(this.#seals.open('exchange', exchangeId, sealedContent));
+      messages.push(
+        ...capturedMessage
+          .array()
+          .parse(opened)
+          .filter(({ number }) => number > after),
+      );
+    }
+    return { messages, hasMore: chunks.length > chunksAPage };
   }
 
   contentsOf(row: ExchangeRow): ExchangeContents | null {
@@ -59,14 +109,14 @@ export class ExchangeStore {
     }
   }
 
-  #rowOf(exchange: CapturedExchange): ExchangeRow {
-    const { request, response, policy, timing, end, at, ...facts } = exchange;
+  #rowOf(exchange: CapturedExchange, run: string): ExchangeRow {
+    const { request, response, policy, timing, end, at, wasOpen: _, ...facts } = exchange;
     const hasContents = request !== null || response !== null || policy !== null;
     const sealedContent = hasContents
       ? this.#seals.seal('exchange', exchange.id, JSON.stringify({ request, response, policy }))
       : null;
     const replayedBy = this.#replayers.get(exchange.id) ?? null;
-    this.#replayers.delete(exchange.id);
+    if (end !== 'open') this.#replayers.delete(exchange.id);
     return {
       ...facts,
       ...timing,
@@ -76,7 +126,23 @@ export class ExchangeStore {
       responseBytes: BigInt(exchange.responseBytes),
       replayedBy,
       sealedContent,
+      sealedFields: null,
       sizeBytes: 300 + exchange.target.length + (sealedContent?.length ?? 0),
+      messages: 0,
+      messageBytes: 0,
+      openOn: end === 'open' ? run : null,
+    };
+  }
+
+  #chunkOf({ exchangeId, accountId, messages }: CapturedMessages): ExchangeMessagesRow & { accountId: string } {
+    const sealedContent = this.#seals.seal('exchange', exchangeId, JSON.stringify(messages));
+    return {
+      exchangeId,
+      accountId,
+      first: messages[0]?.number ?? 0,
+      last: messages.at(-1)?.number ?? 0,
+      sealedContent,
+      sizeBytes: 100 + sealedContent.length,
     };
   }
 }

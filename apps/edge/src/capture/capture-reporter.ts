@@ -1,19 +1,25 @@
-import type { CapturedExchange, InternalClient } from '@portico/api-contract/internal';
+import type { CapturedExchange, CapturedMessages, InternalClient } from '@portico/api-contract/internal';
 import type { Logger } from '@portico/service';
 import { BatchSender } from '../control/batch-sender.ts';
+import { MessageQueue } from './message-queue.ts';
 
 const EXCHANGES_A_BATCH = 500;
 const BYTES_A_BATCH = 1_000_000;
+/** Exchanges whose messages one batch carries. */
+const QUEUES_A_BATCH = 1_000;
 /** What comes within this time travels together: a page shows no more than four changes a second. */
 const GATHER_MS = 200;
 
 /**
- * Takes records of exchanges to the API. A queue of so many bytes: what has no room is dropped and counted, and traffic
+ * Takes records of exchanges and their messages to the API. A queue of so many bytes: what has no room is dropped and counted, and traffic
  * never waits for it. A batch that was lost is sent again under the same number.
  */
 export class CaptureReporter {
   readonly #bytesMax: number;
-  readonly #sender: BatchSender<{ readonly exchanges: CapturedExchange[]; readonly dropped: number }>;
+  readonly #sender: BatchSender<Batch>;
+  readonly #now: () => number;
+  /** Those with messages that wait, in the order in which the first of each came. */
+  readonly #waitingQueues = new Set<MessageQueue>();
   #queue: { readonly record: CapturedExchange; readonly bytes: number }[] = [];
   #bytes = 0;
   #untoldDrops = 0;
@@ -26,17 +32,21 @@ export class CaptureReporter {
     epoch,
     bytesMax,
     log,
+    now = Date.now,
   }: {
     client: InternalClient;
     nodeId: string;
     epoch: string;
     bytesMax: number;
     log: Logger;
+    /** The time of day of messages. */
+    now?: () => number;
   }) {
+    this.#now = now;
     this.#bytesMax = bytesMax;
     this.#sender = new BatchSender({
       gatherMs: GATHER_MS,
-      hasMore: () => this.#queue.length > 0,
+      hasMore: () => this.#queue.length > 0 || this.#waitingQueues.size > 0,
       take: () => this.#nextBatch(),
       deliver: (batch) => client.reportExchanges({ nodeId, epoch, ...batch }),
       onRefused: ({ exchanges }, error) => {
@@ -46,16 +56,38 @@ export class CaptureReporter {
     });
   }
 
-  report(record: CapturedExchange): void {
+  /** False: it was dropped. */
+  report(record: CapturedExchange): boolean {
     const bytes = sizeOf(record);
     if (this.#sender.closed || this.#bytes + bytes > this.#bytesMax) {
       this.dropped += 1;
       this.#untoldDrops += 1;
-      return;
+      return false;
     }
     this.#queue.push({ record, bytes });
     this.#bytes += bytes;
     this.#sender.wake();
+    return true;
+  }
+
+  /** For the messages of an exchange that was reported; they share the room with all else. */
+  openQueue({ exchangeId, accountId }: { exchangeId: string; accountId: string }): MessageQueue {
+    const queue: MessageQueue = new MessageQueue({
+      exchangeId,
+      accountId,
+      now: this.#now,
+      reserve: (bytes) => {
+        if (this.#sender.closed || this.#bytes + bytes > this.#bytesMax) return false;
+        this.#bytes += bytes;
+        this.#waitingQueues.add(queue);
+        this.#sender.wake();
+        return true;
+      },
+      release: (bytes) => {
+        this.#bytes -= bytes;
+      },
+    });
+    return queue;
   }
 
   /** One last try, then nothing is sent any more. */
@@ -63,7 +95,7 @@ export class CaptureReporter {
     return this.#sender.close();
   }
 
-  #nextBatch(): { exchanges: CapturedExchange[]; dropped: number } {
+  #nextBatch(): Batch {
     let count = 0;
     let bytes = 0;
     for (const item of this.#queue) {
@@ -75,8 +107,29 @@ export class CaptureReporter {
     this.#bytes -= bytes;
     const dropped = this.#untoldDrops;
     this.#untoldDrops = 0;
-    return { exchanges, dropped };
+    // Messages never overtake the exchange that they are of.
+    const messages = this.#queue.length === 0 ? this.#nextMessages(BYTES_A_BATCH - bytes) : [];
+    return { exchanges, dropped, messages };
   }
+
+  #nextMessages(room: number): CapturedMessages[] {
+    const messages: CapturedMessages[] = [];
+    let left = room;
+    for (const queue of this.#waitingQueues) {
+      if (messages.length === QUEUES_A_BATCH || (messages.length > 0 && queue.bytes > left)) break;
+      left -= queue.bytes;
+      this.#waitingQueues.delete(queue);
+      const taken = queue.take();
+      if (taken !== null) messages.push(taken);
+    }
+    return messages;
+  }
+}
+
+interface Batch {
+  readonly exchanges: CapturedExchange[];
+  readonly messages: CapturedMessages[];
+  readonly dropped: number;
 }
 
 /** About what it takes in memory and on the wire. */

@@ -6,6 +6,7 @@ import type { TrafficEvents } from '../observe/traffic-events.ts';
 import type { Exchange } from '../proxy/exchange.ts';
 import type { KeyRing } from '../session/key-ring.ts';
 import type { CaptureReporter } from './capture-reporter.ts';
+import { InflateBudget } from './message-inflater.ts';
 import { RecordedExchange } from './recorded-exchange.ts';
 
 /**
@@ -20,6 +21,7 @@ export class Recorder {
   readonly #region: string;
   readonly #now: () => number;
   readonly #nowMs: () => number;
+  readonly #inflateBudget: InflateBudget;
 
   constructor(options: {
     ruleOf: (accountId: string) => CaptureRule | null;
@@ -39,6 +41,7 @@ export class Recorder {
     this.#region = options.region;
     this.#now = options.now;
     this.#nowMs = options.nowMs;
+    this.#inflateBudget = new InflateBudget({ bytesASecond: INFLATED_BYTES_A_SECOND, nowMs: options.nowMs });
   }
 
   /** The exchange itself, or one around it that takes notes until it is over. */
@@ -48,12 +51,14 @@ export class Recorder {
     if (rule === null && events === null) return exchange;
     const at = this.#now();
     const replay = this.#replayOf(exchange, at);
+    const id = replay?.id ?? newId('req', at);
+    const { accountId } = endpoint;
     return new RecordedExchange({
       exchange,
       rule: rule ?? NOTHING_KEPT,
       facts: {
-        id: replay?.id ?? newId('req', at),
-        accountId: endpoint.accountId,
+        id,
+        accountId,
         endpointId: endpoint.id,
         url: endpoint.url,
         at,
@@ -61,9 +66,11 @@ export class Recorder {
         replayOf: replay?.of ?? null,
       },
       nowMs: this.#nowMs,
-      onOver: (record, answer) => {
-        if (rule !== null) this.#reporter.report(record);
-        events?.request(record, exchange, answer);
+      target: {
+        inflateBudget: this.#inflateBudget,
+        record: (record) => rule !== null && this.#reporter.report(record),
+        complete: (record, answer) => events?.request(record, exchange, answer),
+        openQueue: () => this.#reporter.openQueue({ exchangeId: id, accountId }),
       },
     });
   }
@@ -77,6 +84,9 @@ export class Recorder {
     return { id: claim.data.id, of: claim.data.of };
   }
 }
+
+/** By the whole edge, for people who look: some percent of a processor at most. */
+const INFLATED_BYTES_A_SECOND = 8_388_608;
 
 /** For accounts that only want to be told. */
 const NOTHING_KEPT: CaptureRule = { mode: 'metadata', bodyBytes: 0 };

@@ -70,6 +70,16 @@ export interface TakenOver {
   readonly rest: Buffer;
   /** Set by the new owner: called when the listener drains. */
   onDrain: () => void;
+  /** Told by the new owner of what passes; absent unless somebody takes notes. */
+  watcher?: SocketWatcher;
+}
+
+/** Looks on while bytes pass after a 101. Never throws, and never changes them. */
+export interface SocketWatcher {
+  fromVisitor(chunk: Buffer): void;
+  toVisitor(chunk: Buffer): void;
+  /** Once: nothing passes any more. */
+  over(): void;
 }
 
 export interface ExchangeHandler {

@@ -494,6 +494,7 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
     if (taken === null || upstream === null) {
       stream?.drop();
       taken?.socket.destroy();
+      taken?.watcher?.over();
       return;
     }
     const splice = new Splice({
@@ -505,6 +506,7 @@ class Forwarding implements ExchangeHandler, AnswerHandler {
       sweep: this.#proxy.sweep,
       onClose: () => this.#exchange.visitor.streams.close(),
       isWebSocket: head.upgrade === 'websocket',
+      watcher: taken.watcher ?? null,
     });
     taken.onDrain = () => splice.drain();
     splice.start();

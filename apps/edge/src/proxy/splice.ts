@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Endpoint, Refusal, UpstreamHandler, UpstreamStream } from '../endpoint/endpoint.ts';
 import { corkForTurn } from './cork.ts';
+import type { SocketWatcher } from './exchange.ts';
 import type { Sweep, Swept } from './sweep.ts';
 import { GOING_AWAY, WebSocketBoundary } from './websocket-boundary.ts';
 
@@ -24,6 +25,7 @@ export class Splice implements UpstreamHandler, Swept {
   #upstreamEnded: boolean;
   #closed = false;
   readonly #boundary: WebSocketBoundary | null;
+  readonly #watcher: SocketWatcher | null;
   #goodbye: 'none' | 'due' | 'said' = 'none';
   #goodbyeMs = 0;
   #lastByteMs: number;
@@ -34,6 +36,7 @@ export class Splice implements UpstreamHandler, Swept {
    * @param idleMs closes it after this long with no byte either way, or `halfClosedIdleMs` once one side has ended
    * @param onRefused the upstream was not reached; the socket is reset after it
    * @param isWebSocket so that `drain` can say goodbye between two frames
+   * @param watcher is told of what passes, and when it is over
    * @param onClose called once, when both sides are done
    */
   constructor({
@@ -47,6 +50,7 @@ export class Splice implements UpstreamHandler, Swept {
     onClose,
     onRefused = () => {},
     isWebSocket = false,
+    watcher = null,
   }: {
     socket: Socket;
     fromVisitor: Buffer;
@@ -58,6 +62,7 @@ export class Splice implements UpstreamHandler, Swept {
     onClose: () => void;
     onRefused?: (refusal: Refusal) => void;
     isWebSocket?: boolean;
+    watcher?: SocketWatcher | null;
   }) {
     this.#socket = socket;
     this.#stream = upstream.stream;
@@ -68,6 +73,7 @@ export class Splice implements UpstreamHandler, Swept {
     this.#onClose = onClose;
     this.#onRefused = onRefused;
     this.#boundary = isWebSocket ? new WebSocketBoundary() : null;
+    this.#watcher = watcher;
     this.#fromVisitor = fromVisitor;
     this.#fromUpstream = upstream.rest;
     this.#unacked = upstream.unacked;
@@ -165,6 +171,7 @@ export class Splice implements UpstreamHandler, Swept {
     if (this.#closed || this.#goodbye === 'said') return;
     this.#lastByteMs = this.#sweep.now();
     this.#endpoint.counters.bytesIn += chunk.length;
+    this.#watcher?.fromVisitor(chunk);
     if (this.#stream.write(chunk)) return;
     this.#blocked = true;
     this.#socket.pause();
@@ -192,6 +199,7 @@ export class Splice implements UpstreamHandler, Swept {
 
   #toVisitor(chunk: Buffer): void {
     this.#lastByteMs = this.#sweep.now();
+    this.#watcher?.toVisitor(chunk);
     const boundary = this.#boundary;
     if (boundary !== null) {
       const taken = boundary.push(chunk, this.#goodbye === 'due');
@@ -234,6 +242,7 @@ export class Splice implements UpstreamHandler, Swept {
     if (this.#closed) return;
     this.#closed = true;
     this.#sweep.delete(this);
+    this.#watcher?.over();
     this.#onClose();
   }
 }

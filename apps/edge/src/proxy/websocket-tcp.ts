@@ -5,7 +5,7 @@ import { getField } from '@portico/http-rules';
 import { type Fields, NO_BODY, type RequestHead } from '@portico/http1';
 import { countError, type Endpoint, type UpstreamHandler, type UpstreamStream } from '../endpoint/endpoint.ts';
 import { corkForTurn } from './cork.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange, SocketWatcher } from './exchange.ts';
 import { openInPool } from './pool-stream.ts';
 import type { Sweep, Swept } from './sweep.ts';
 import { ClientFrames, closeFrame, type FrameHandler, frameHeader } from './websocket-frames.ts';
@@ -67,8 +67,9 @@ export function serveWebSocketTcp(
     stream.abort();
     throw new PorticoError(3206, { url: endpoint.url });
   }
-  const { socket, rest } = taken;
-  const bridge = new Bridge({ socket, stream, endpoint, sweep, idleMs, onClose: () => visitor.streams.close() });
+  const { socket, rest, watcher = null } = taken;
+  const onClose = () => visitor.streams.close();
+  const bridge = new Bridge({ socket, stream, endpoint, sweep, idleMs, watcher, onClose });
   taken.onDrain = () => bridge.sayGoodbye(GOING_AWAY);
   bridge.start(rest);
 }
@@ -88,6 +89,7 @@ class Bridge implements UpstreamHandler, FrameHandler, Swept {
   readonly #endpoint: Endpoint;
   readonly #sweep: Sweep;
   readonly #idleMs: number;
+  readonly #watcher: SocketWatcher | null;
   readonly #onClose: () => void;
   readonly #frames = new ClientFrames(this);
   #unacked = 0;
@@ -106,6 +108,7 @@ class Bridge implements UpstreamHandler, FrameHandler, Swept {
     endpoint: Endpoint;
     sweep: Sweep;
     idleMs: number;
+    watcher: SocketWatcher | null;
     onClose: () => void;
   }) {
     this.#socket = options.socket;
@@ -113,6 +116,7 @@ class Bridge implements UpstreamHandler, FrameHandler, Swept {
     this.#endpoint = options.endpoint;
     this.#sweep = options.sweep;
     this.#idleMs = options.idleMs;
+    this.#watcher = options.watcher;
     this.#onClose = options.onClose;
     this.#lastByteMs = options.sweep.now();
   }
@@ -136,6 +140,7 @@ class Bridge implements UpstreamHandler, FrameHandler, Swept {
   readonly #onVisitorData = (bytes: Buffer): void => {
     if (this.#closed) return;
     this.#lastByteMs = this.#sweep.now();
+    this.#watcher?.fromVisitor(bytes);
     this.#frames.push(bytes);
   };
 
@@ -173,6 +178,7 @@ class Bridge implements UpstreamHandler, FrameHandler, Swept {
     this.#closed = true;
     this.#sweep.delete(this);
     this.#socket.destroySoon();
+    this.#watcher?.over();
     this.#onClose();
   };
 
@@ -191,7 +197,10 @@ class Bridge implements UpstreamHandler, FrameHandler, Swept {
     }
     this.#endpoint.counters.bytesOut += chunk.length;
     corkForTurn(this.#socket);
-    this.#socket.write(frameHeader(BINARY, chunk.length));
+    const header = frameHeader(BINARY, chunk.length);
+    this.#watcher?.toVisitor(header);
+    this.#watcher?.toVisitor(chunk);
+    this.#socket.write(header);
     if (this.#socket.write(chunk)) this.#ack();
   }
 

@@ -27,7 +27,8 @@ export const exchange = z.object({
   status_code: z.int().nullable(),
   /** `ERR_NGROK_…`, when the server itself answered. */
   error_code: z.string().nullable(),
-  outcome: z.enum(['complete', 'cut', 'gone', 'upgraded']),
+  /** `open`: it goes on; its figures are those of its beginning. */
+  outcome: z.enum(['complete', 'cut', 'gone', 'upgraded', 'open']),
   client_ip: z.string(),
   http_version: z.string(),
   agent: z.string().nullable(),
@@ -41,6 +42,8 @@ export const exchange = z.object({
   }),
   request_bytes: z.number(),
   response_bytes: z.number(),
+  /** Of its WebSocket or its stream of events, as far as they were seen; 0 for all others. */
+  message_count: z.int(),
   /** The exchange that it repeats, and who sent the repetition. */
   replay_of: z.string().nullable(),
   replayed_by: z.string().nullable(),
@@ -54,6 +57,30 @@ export const exchange = z.object({
   hidden_headers: z.array(z.string()),
 });
 export type ExchangeResource = z.infer<typeof exchange>;
+
+/** One message of a WebSocket, or one event of a stream of events. Numbers that are missing were not kept. */
+export const exchangeMessageShape = z.object({
+  number: z.int(),
+  created_at: time,
+  from: z.enum(['visitor', 'upstream']),
+  kind: z.enum(['text', 'binary', 'close', 'ping', 'pong', 'event']),
+  /** As it travelled. */
+  bytes: z.number(),
+  /** base64 of its beginning, without compression unless `compressed` says otherwise. */
+  payload: z.string(),
+  truncated: z.boolean(),
+  compressed: z.boolean(),
+});
+export const exchangeMessages = z.object({
+  uri: z.string(),
+  /** Oldest first. */
+  messages: z.array(exchangeMessageShape),
+  /** All that passed, those that were not kept too. */
+  message_count: z.int(),
+  /** Null: these are the newest. */
+  next_page_uri: z.string().nullable(),
+});
+export type ExchangeMessages = z.infer<typeof exchangeMessages>;
 
 /** What a repetition does differently; what is absent stays as it was. */
 export const exchangeReplay = z.strictObject({

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { type Collection, collections } from './collection.ts';
 import { eventDeliveries, eventSource, eventSourceCreate, eventSourceList, eventSourceUpdate } from './events.ts';
-import { capture, captureUpdate, exchangeReplay, exchangeReplayed } from './exchanges.ts';
+import { capture, captureUpdate, exchangeMessages, exchangeReplay, exchangeReplayed } from './exchanges.ts';
 import { policySurvey, policySurveyCreate, policyTrial, policyTrialCreate } from './policy-trials.ts';
 import { usage } from './records.ts';
 
@@ -91,6 +91,16 @@ export const publicRoutes: readonly PublicRoute[] = [
     ...routeOf(collections.exchanges, 'list-replays', 'Lists its repetitions, oldest first.'),
     path: '/exchanges/{id}/replays',
     answer: { kind: 'list', schema: collections.exchanges.schema, key: 'exchanges' },
+  },
+  {
+    ...routeOf(
+      collections.exchanges,
+      'list-messages',
+      'Lists messages of its WebSocket or event stream, oldest first.',
+    ),
+    path: '/exchanges/{id}/messages',
+    query: [{ name: 'after', about: 'Only those after this number: the last that is known.', type: 'integer' }],
+    answer: { kind: 'object', schema: exchangeMessages },
   },
   {
     ...routeOf(collections.exchanges, 'get-capture', 'Shows what is kept of the traffic, and how long.'),
