@@ -58,6 +58,9 @@ describe('passwords', () => {
     'qwertyuiopas',
     'Password1234',
     'P@ssw0rd!!!!1',
+    '1q2w3e4r5t6y',
+    'Sunshine!2026',
+    'margaret1234567',
     'mira.okafor123',
   ])('%s is refused', (password) => expect(passwordFault(password, 'mira.okafor@example.com')).not.toBeNull());
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hash, verify } from '@node-rs/argon2';
+import { dictionary } from '@zxcvbn-ts/language-common';
 
 const hashesAtOnce = 3;
 const waitingMax = 100;
@@ -101,16 +102,15 @@ function isSequence(text: string): boolean {
   );
 }
 
-/** The long ones among the passwords that are found most often in leaks, digits at the end left out. */
-const common = new Set(
-  (
-    'passwordpassword password1234 123456789012 1234567890123 123123123123 111111111111 qwertyqwerty qwerty123456 ' +
-    'qwertyuiop123 qwertyuiop1234 1q2w3e4r5t6y 1qaz2wsx3edc 1qaz2wsx3edc4rfv zaq12wsxcde3 iloveyouforever iloveyou1234 ' +
-    'letmeinletmein letmeinplease welcomewelcome welcome12345 adminadminadmin administrator administrator1 ' +
-    'changemechangeme changeme1234 passwordpasswordpassword correcthorsebatterystaple trustno1trustno1 ' +
-    'superman1234 monkeymonkey dragondragon footballfootball baseballbaseball sunshinesunshine princessprincess ' +
-    'abcabcabcabc abcd12345678 abc123abc123 a1b2c3d4e5f6 asdfasdfasdf asdfghjkl123 zxcvbnm12345 googlegoogle ' +
-    'thisismypassword mypassword123 mysecretpassword secretpassword supersecret123 p@ssw0rd1234 passw0rd1234 ' +
-    'password portico porticoportico localhostlocalhost defaultpassword masterpassword testtesttest testpassword'
+/** What is found most often in leaks, 49,000 of them, and what one would think of first here. */
+const common: ReadonlySet<string> = new Set([
+  ...dictionary['passwords-common'],
+  ...(
+    'passwordpassword password1234 123123123123 111111111111 qwertyqwerty iloveyouforever letmeinletmein letmeinplease ' +
+    'welcomewelcome adminadminadmin administrator changemechangeme passwordpasswordpassword correcthorsebatterystaple ' +
+    'trustno1trustno1 monkeymonkey dragondragon footballfootball baseballbaseball sunshinesunshine princessprincess ' +
+    'abcabcabcabc abc123abc123 a1b2c3d4e5f6 asdfasdfasdf googlegoogle thisismypassword mypassword mysecretpassword ' +
+    'secretpassword supersecret portico porticoportico localhostlocalhost defaultpassword masterpassword ' +
+    'testtesttest testpassword'
   ).split(' '),
-);
+]);
