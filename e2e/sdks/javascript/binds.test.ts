@@ -140,6 +140,38 @@ describe('what the JavaScript SDK may bind', () => {
     await listener.close();
   });
 
+  it('reaches labelled listeners by an internal name of their labels, and those with the same labels in turn', async () => {
+    const second = await httpUpstream((_request, response) => response.end('second'));
+    const labelled = (target: string): Promise<Listener> =>
+      session.labeledListener().label('edge', 'edghts_2Abc').metadata('labelled').listenAndForward(target);
+    const [one, two] = [await labelled(to), await labelled(`http://127.0.0.1:${second.port}`)];
+    expect([one.url(), one.labels()]).toEqual([null, { edge: 'edghts_2Abc' }]);
+    const front = await session
+      .httpEndpoint()
+      .trafficPolicy(
+        JSON.stringify({
+          on_http_request: [
+            { actions: [{ type: 'forward-internal', config: { url: 'https://edge-edghts-2abc.internal' } }] },
+          ],
+        }),
+      )
+      .listenAndForward('http://127.0.0.1:1');
+    const answers = await Promise.all(Array.from({ length: 8 }, () => visit(env, `${urlOf(front)}/through`)));
+    expect(new Set(answers.map(({ body }) => body.toString().split(' ')[0]))).toEqual(new Set(['GET', 'second']));
+    const view = await ownerViewUntil(env, ({ endpoints }) =>
+      endpoints.some(({ metadata }) => metadata === 'labelled'),
+    );
+    expect(view.endpoints.find(({ metadata }) => metadata === 'labelled')?.url).toBe(
+      'https://edge-edghts-2abc.internal',
+    );
+    await two.close();
+    expect((await visit(env, urlOf(front))).body.toString()).toMatch(/^GET \/ /);
+    await one.close();
+    expect((await visit(env, urlOf(front))).headers['ngrok-error-code']).toBe('ERR_NGROK_3200');
+    await front.close();
+    await second.close();
+  });
+
   it('turns WebSocket messages into bytes for a TCP upstream', async () => {
     const echo = await tcpUpstream((socket) => socket.pipe(socket));
     const listener = await session
@@ -182,9 +214,9 @@ describe('what the JavaScript SDK may bind', () => {
 
 /** An option that is dropped in silence would leave an endpoint open that its owner takes for guarded. */
 describe('what the JavaScript SDK asks for and does not get', () => {
-  it('is refused by name: bindings to Kubernetes, labelled listeners', async () => {
+  it('is refused by name: bindings to Kubernetes, labels that make no name', async () => {
     await expectRefused(session.httpEndpoint().binding('kubernetes').listen(false), 'Bindings kubernetes');
-    await expectRefused(session.labeledListener().label('edge', 'edghts_1').listen(false), 'Labels');
+    await expectRefused(session.labeledListener().label('app', '...').listen(false), 'the label app=...');
   });
 
   it('is reported by forward() too, and a session that was refused so much still binds', async () => {

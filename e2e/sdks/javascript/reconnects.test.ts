@@ -13,6 +13,10 @@ import { connectSdk, portOf, urlOf } from './sdk.ts';
 /** A name that is taken over before their sum was taken over by asking the silent holder, not by its end. */
 const heartbeat = scale({ intervalMs: 2_000, toleranceMs: 4_000 }, { intervalMs: 10_000, toleranceMs: 15_000 });
 
+const toLabelled = JSON.stringify({
+  on_http_request: [{ actions: [{ type: 'forward-internal', config: { url: 'https://app-kept.internal' } }] }],
+});
+
 describe('a JavaScript SDK whose connection ends', () => {
   let env: DevEnv;
   let upstream: EchoUpstream;
@@ -38,8 +42,10 @@ describe('a JavaScript SDK whose connection ends', () => {
       await session.httpEndpoint().domain(`loaded.${env.baseDomain}`).listenAndForward(to),
       await session.httpEndpoint().listenAndForward(to),
       await session.tcpEndpoint().listenAndForward(`tcp://127.0.0.1:${upstream.port}`),
+      await session.httpEndpoint().trafficPolicy(toLabelled).listenAndForward('http://127.0.0.1:1'),
     ];
-    const [loaded = '', random = '', tcp = ''] = listeners.map(urlOf);
+    const [loaded = '', random = '', tcp = '', front = ''] = listeners.map(urlOf);
+    const labelled = await session.labeledListener().label('app', 'kept').listenAndForward(to);
     const load = startSteadyLoad(env, loaded, { perSecond: scale(30, 100) });
     await until(() => load.goodCount() >= 20);
     await env.restartEdge();
@@ -52,7 +58,9 @@ describe('a JavaScript SDK whose connection ends', () => {
     for (const [id, times] of upstream.seen) expect(times, `${id} was repeated`).toBe(1);
     await visitUntil(env, random, ({ status }) => status === 200);
     expect((await fetch(tcp.replace('tcp:', 'http:'), get)).status).toBe(200);
-    for (const listener of listeners) await listener.close();
+    // A labelled listener has no URL to ask for again; it is where its labels say.
+    await visitUntil(env, front, ({ status }) => status === 200);
+    for (const listener of [...listeners, labelled]) await listener.close();
   });
 
   it('finishes what is under way when the edge drains, and is back under its URL', async () => {

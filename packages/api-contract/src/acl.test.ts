@@ -21,6 +21,15 @@ describe('the rules of an authtoken', () => {
     }
   });
 
+  it('allow labels one by one, exactly or whatever their value', () => {
+    const label = (key: string, value: string) => ({ kind: 'label', key, value }) as const;
+    const acl = ['bind:app=Web', 'bind:env=*'];
+    for (const allowed of [label('app', 'Web'), label('env', 'any thing')]) expect(isAllowed(acl, allowed)).toBe(true);
+    for (const other of [label('app', 'web'), label('App', 'Web'), label('x', 'y'), host('app-web.internal')]) {
+      expect(isAllowed(acl, other)).toBe(false);
+    }
+  });
+
   it('name everything under a host by a wildcard, but not the host itself', () => {
     const acl = ['bind:*.dev.base.test'];
     for (const name of ['a.dev.base.test', 'a.b.dev.base.test', '*.dev.base.test']) {

@@ -4,14 +4,15 @@
  *
  * - `*`, `bind:*` everything · `bind:shop.base` this host · `bind:*.base` every host under it, and the wildcard itself
  * - `bind:tcp.host:20017`, `bind:tcp://tcp.host:20017` this address · `bind:tcp.host:*` every port of it
- * - `bind:key=value` labels of another product generation: kept, but match nothing here
+ * - `bind:key=value` tunnels with this label, if a rule allows each of theirs · `bind:key=*` whatever its value
  */
 export type BindTarget =
   | { readonly kind: 'host'; readonly host: string }
   /** Any one-label name under the base. */
   | { readonly kind: 'random-host'; readonly baseDomain: string }
   | { readonly kind: 'port'; readonly host: string; readonly port: number }
-  | { readonly kind: 'any-port'; readonly host: string };
+  | { readonly kind: 'any-port'; readonly host: string }
+  | { readonly kind: 'label'; readonly key: string; readonly value: string };
 
 export function isAllowed(acl: readonly string[], target: BindTarget): boolean {
   return acl.length === 0 || acl.some((rule) => matches(rule, target));
@@ -31,6 +32,10 @@ export function ruleFault(rule: string): string | null {
 function matches(rule: string, target: BindTarget): boolean {
   if (rule === '*' || rule === 'bind:*') return true;
   if (!rule.startsWith('bind:')) return false;
+  if (target.kind === 'label') {
+    const { key, value } = target;
+    return rule === `bind:${key}=${value}` || rule === `bind:${key}=*`;
+  }
   const pattern = rule.slice('bind:'.length).toLowerCase();
   if (target.kind === 'host') {
     if (pattern === target.host) return true;

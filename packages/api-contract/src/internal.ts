@@ -101,6 +101,8 @@ export const authorizeBindRequest = z.object({
   wanted: wantedName,
   /** It would share its URL with others of its account. */
   poolingEnabled: z.boolean().optional(),
+  /** Of a labelled tunnel, whose internal name is made of them. */
+  labels: z.record(z.string(), z.string()).optional(),
 });
 export const authorizeBindResponse = z.discriminatedUnion('kind', [
   z.object({
@@ -447,6 +449,8 @@ export const liveClaim = z.object({
   description: z.string().optional(),
   /** What the upstream speaks; HTTP/1.1 if nothing is said. */
   forwardsProto: z.literal('http2').optional(),
+  /** Of a labelled tunnel. */
+  labels: z.record(z.string(), z.string()).optional(),
 });
 export type LiveClaim = z.infer<typeof liveClaim>;
 

@@ -237,6 +237,28 @@ describe('the rules of an authtoken', () => {
     expect(await bind(narrow, { kind: 'port', port: 20_101 })).toMatchObject(refused(308));
   });
 
+  it('decide by labels what a labelled tunnel may be: 308', async () => {
+    const narrow = await test.newAccount({ acl: ['bind:app=web'] });
+    const { accountId, credentialId } = narrow;
+    const wanted = { kind: 'internal', host: 'app-web.internal', port: 443 } as const;
+    type Labels = Record<string, string> | undefined;
+    const ask = (labels: Labels) =>
+      test.edge.authorizeBind({
+        nodeId: 'edge-1',
+        accountId,
+        credentialId,
+        proto: 'https',
+        wanted,
+        poolingEnabled: true,
+        ...(labels === undefined ? {} : { labels }),
+      });
+    expect((await ask({ app: 'web' })).kind).toBe('granted');
+    const others: Labels[] = [{ app: 'Web' }, { app: 'web', env: 'prod' }, {}, undefined];
+    for (const labels of others) {
+      expect(await ask(labels)).toMatchObject(refused(308));
+    }
+  });
+
   it('count as they are now, not as they were when the session began', async () => {
     const changing = await test.newAccount();
     expect((await bind(changing, host('before-change'))).kind).toBe('granted');

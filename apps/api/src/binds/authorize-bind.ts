@@ -66,7 +66,7 @@ export async function authorizeBind(
   const asker = { accountId, acl: credential.acl };
   const wantsPort = wanted.kind === 'port' || wanted.kind === 'any-port';
   if (wanted.kind === 'internal') {
-    const answer = authorizeInternal(asker, wanted);
+    const answer = authorizeInternal(asker, wanted, request.labels ?? {});
     if (answer.kind === 'refused') return answer;
     return refuseTaken(context, request, { proto, host: answer.host ?? '', port: wanted.port }, answer);
   }
@@ -126,12 +126,17 @@ async function refuseTaken(
 function authorizeInternal(
   { acl }: Asker,
   { host: text, port }: { readonly host: string; readonly port: number },
+  labels: Readonly<Record<string, string>>,
 ): AuthorizeBindResponse {
   const parsed = parseInternalHost(text);
   if (parsed.kind === 'invalid') return refused(326, { host: text, reason: parsed.reason });
   const { host } = parsed;
   if (!Number.isInteger(port) || port < 1 || port > 65_535) return refused(329, { port, range: '1 to 65535' });
-  if (!isAllowed(acl, { kind: 'host', host })) return refused(308, { name: host, allowed: acl.join(', ') });
+  const named = Object.entries(labels).map(([key, value]) => ({ kind: 'label' as const, key, value }));
+  const allowedByLabels = named.length > 0 && named.every((label) => isAllowed(acl, label));
+  if (!allowedByLabels && !isAllowed(acl, { kind: 'host', host })) {
+    return refused(308, { name: host, allowed: acl.join(', ') });
+  }
   return { ...granted, host, port };
 }
 

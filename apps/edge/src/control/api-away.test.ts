@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
+import { StreamType } from '@portico/protocol';
 import { createLogger } from '@portico/service';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readConfig } from '../config.ts';
@@ -38,12 +39,16 @@ describe('while the API is away', () => {
     const first = await dial({ onStream: serveHttp('first') });
     await first.auth(env.authtoken);
     const bound = await first.bind('https', { Domain: host });
+    const labels = { Labels: { app: 'known' }, ForwardsTo: '', ForwardsProto: '', Metadata: '' };
+    expect((await first.call(StreamType.startTunnelWithLabel, labels)).Error).toBe('');
     await env.stopApi();
     expect((await visit(env, host)).text).toBe('first GET / HTTP/1.1');
     first.close();
     const second = (await dial({ onStream: serveHttp('second') })).resume(first);
     expect((await second.auth(env.authtoken)).ClientId).toBe(first.clientId);
     expect((await second.rebind(bound)).Error).toBe('');
+    // It is known by nothing but that its client came back.
+    expect((await second.call(StreamType.startTunnelWithLabel, labels)).Error).toBe('');
     expect((await visit(env, host)).text).toBe('second GET / HTTP/1.1');
   });
 

@@ -8,6 +8,7 @@ import {
   type Member,
   type Pool,
 } from './endpoint.ts';
+import type { Labels } from './labelled-endpoint.ts';
 
 /** What the agent said about it; shown to its owner. */
 export interface EndpointFacts {
@@ -33,6 +34,8 @@ export class BoundEndpoint implements Endpoint, Pool {
   readonly internal: boolean;
   readonly proxyProtocol: 0 | 1 | 2;
   readonly webSocketTcp: boolean;
+  /** By which it was bound in place of a URL; null: by a URL. */
+  readonly labels: Labels | null;
   readonly counters: EndpointCounters = createCounters();
   readonly pool: Pool = this;
   readonly startedAt: Date;
@@ -56,6 +59,7 @@ export class BoundEndpoint implements Endpoint, Pool {
     internal?: boolean;
     proxyProtocol: 0 | 1 | 2;
     webSocketTcp?: boolean;
+    labels?: Labels | null;
     facts: EndpointFacts;
     startedAt: Date;
     policy?: EndpointPolicy | null;
@@ -69,6 +73,7 @@ export class BoundEndpoint implements Endpoint, Pool {
     this.internal = options.internal ?? false;
     this.proxyProtocol = options.proxyProtocol;
     this.webSocketTcp = options.webSocketTcp ?? false;
+    this.labels = options.labels ?? null;
     this.#facts = options.facts;
     this.startedAt = options.startedAt;
     this.policy = options.policy ?? null;

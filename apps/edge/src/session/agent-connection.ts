@@ -17,6 +17,7 @@ import {
   PORTICO_EXTRA,
   parseAuthRequest,
   parseBindRequest,
+  parseLabelRequest,
   parsePatchTunnelStateRequest,
   parsePorticoExtra,
   parseUnbindRequest,
@@ -173,8 +174,12 @@ export class AgentConnection {
           bindings.patch(session, parsePatchTunnelStateRequest(body));
           reply(stream, encodeErrorField(''));
           return;
-        case StreamType.startTunnelWithLabel:
-          throw new PorticoError(310, { option: 'Labels' });
+        case StreamType.startTunnelWithLabel: {
+          const granted = await bindings.bindLabels(session, parseLabelRequest(body));
+          reply(stream, encodeLabelResponse({ id: granted.response.id, error: '' }));
+          whenSent(stream, granted);
+          return;
+        }
         default:
           throw new PorticoError(310, { option: `stream type ${type}` });
       }
@@ -284,6 +289,7 @@ export class AgentConnection {
     const session = new AgentSession({
       id: newId('ts', this.#side.now()) as SessionId,
       clientId,
+      comesBack,
       grant,
       agent: {
         ...agent,

@@ -22,6 +22,8 @@ export interface AgentDescription {
 export interface AgentSessionOptions {
   readonly id: SessionId;
   readonly clientId: string;
+  /** It has shown that it is the client of an earlier session. */
+  readonly comesBack: boolean;
   readonly grant: Grant;
   readonly agent: AgentDescription;
   readonly ip: string;
@@ -38,6 +40,7 @@ export interface AgentSessionOptions {
 export class AgentSession {
   readonly id: SessionId;
   readonly clientId: string;
+  readonly comesBack: boolean;
   readonly agent: AgentDescription;
   readonly ip: string;
   readonly startedAt: Date;
@@ -55,6 +58,7 @@ export class AgentSession {
   constructor(options: AgentSessionOptions) {
     this.id = options.id;
     this.clientId = options.clientId;
+    this.comesBack = options.comesBack;
     this.grant = options.grant;
     this.agent = options.agent;
     this.ip = options.ip;

@@ -8,6 +8,7 @@ import {
   echoOptions,
   encodeStopTunnelRequest,
   isTunnelProto,
+  type LabelRequest,
   type PatchTunnelStateRequest,
   StreamType,
   type TunnelProto,
@@ -21,6 +22,7 @@ import type { UsageReporter } from '../control/usage-reporter.ts';
 import { BoundEndpoint, type EndpointFacts } from '../endpoint/bound-endpoint.ts';
 import type { Endpoint, EndpointId } from '../endpoint/endpoint.ts';
 import type { InternalEndpoints } from '../endpoint/internal-endpoints.ts';
+import { hostOfLabels, type Labels, sameLabels } from '../endpoint/labelled-endpoint.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { EndpointPolicy } from '../policy/endpoint-policy.ts';
 import type { Policies } from '../policy/policies.ts';
@@ -72,6 +74,9 @@ interface Candidate {
   readonly optionsHash: string;
   /** What its token proves; null for a new endpoint. */
   readonly proof: BindClaim | null;
+  /** The agent had it before: it needs nobody's leave while the API is away. */
+  readonly takenBack: boolean;
+  readonly labels: Labels | null;
 }
 
 const TEXT_BYTES_MAX = 4_096;
@@ -158,9 +163,37 @@ export class Bindings {
   }
 
   /** @throws PorticoError with the code that the agent is told. */
-  async bind(session: AgentSession, request: BindRequest): Promise<GrantedBind> {
-    const candidate = this.#check(session, request);
-    if (candidate.proof === null && !session.takeBindPermit()) throw new PorticoError(349, session.bindRate);
+  bind(session: AgentSession, request: BindRequest): Promise<GrantedBind> {
+    return this.#bind(session, request, null);
+  }
+
+  /**
+   * A tunnel that says by labels what it is, and not by a URL where it is (decision 009): an internal endpoint that
+   * all who have the same labels share.
+   * @throws PorticoError as `bind`
+   */
+  async bindLabels(session: AgentSession, request: LabelRequest): Promise<GrantedBind> {
+    const { labels, forwardsTo, forwardsProto, metadata } = request;
+    const bind: BindRequest = {
+      id: '',
+      proto: 'https',
+      forwardsTo,
+      forwardsProto,
+      rawOpts: { Hostname: hostOfLabels(labels) },
+      token: '',
+      ipPolicyRef: '',
+      metadata,
+      bindings: ['internal'],
+      poolingEnabled: true,
+      name: '',
+      description: '',
+    };
+    return this.#bind(session, bind, Object.fromEntries(labels));
+  }
+
+  async #bind(session: AgentSession, request: BindRequest, labels: Labels | null): Promise<GrantedBind> {
+    const candidate = this.#check(session, request, labels);
+    if (!candidate.takenBack && !session.takeBindPermit()) throw new PorticoError(349, session.bindRate);
     const { endpointsPerSession } = session.grant.limits;
     const pending = this.#pending.get(session) ?? 0;
     if (this.countOf(session) + pending >= endpointsPerSession && !this.#isOwn(candidate)) {
@@ -253,7 +286,7 @@ export class Bindings {
   }
 
   /** What can be judged from the request alone. */
-  #check(session: AgentSession, request: BindRequest): Candidate {
+  #check(session: AgentSession, request: BindRequest, labels: Labels | null): Candidate {
     const { proto } = request;
     if (!isTunnelProto(proto)) throw new PorticoError(332, { proto: proto.slice(0, 32) });
     if (!['', 'http1', 'http2'].includes(request.forwardsProto)) {
@@ -264,10 +297,13 @@ export class Bindings {
     const optionsHash = hashOptions(request.rawOpts);
     const documents = bindDocuments(proto, request.rawOpts, options);
     const proof = this.#readProof(session, request, optionsHash);
+    // A labelled tunnel has no token: that its client came back has to do.
+    const takenBack = proof !== null || (labels !== null && session.comesBack);
     const wanted = proof === null ? this.#wanted(proto, request, options) : wantedOf(proof);
     const policy = bindPolicy(this.#policies, documents, targetOf(proto, wanted.kind === 'internal'));
     const { proxyProtocol, websocketTcpConverter: webSocketTcp } = options;
-    return { session, request, proto, proxyProtocol, webSocketTcp, documents, policy, wanted, optionsHash, proof };
+    const made = { documents, policy, wanted, optionsHash, proof, takenBack, labels };
+    return { session, request, proto, proxyProtocol, webSocketTcp, ...made };
   }
 
   /** What the token of an earlier bind proves; null without one. @throws PorticoError 335 */
@@ -292,8 +328,8 @@ export class Bindings {
   }
 
   async #place(candidate: Candidate): Promise<GrantedBind> {
-    const { proto, proof, session, wanted } = candidate;
-    const granted = await this.#authorize(session, candidate, proof !== null);
+    const { proto, session, wanted } = candidate;
+    const granted = await this.#authorize(session, candidate, candidate.takenBack);
     if (wanted.kind === 'internal') {
       const { host, port } = wanted;
       const place = { host, port, internal: true };
@@ -322,7 +358,12 @@ export class Bindings {
   /** The API's word on the name. One that is taken back needs none while the API is away: its token is proof enough. */
   async #authorize(
     session: AgentSession,
-    { proto, wanted, request }: Pick<Candidate, 'proto' | 'wanted'> & { readonly request: { poolingEnabled: boolean } },
+    {
+      proto,
+      wanted,
+      request,
+      labels,
+    }: Pick<Candidate, 'proto' | 'wanted' | 'labels'> & { readonly request: { poolingEnabled: boolean } },
     isTakenBack: boolean,
   ): Promise<{ host: string | null; port: number | null; avoidPorts: readonly number[]; unchecked: boolean }> {
     const none = { host: null, port: null, avoidPorts: [], unchecked: true };
@@ -335,6 +376,7 @@ export class Bindings {
         proto,
         wanted,
         poolingEnabled: request.poolingEnabled,
+        ...(labels === null ? {} : { labels }),
       });
       if (answer.kind === 'granted') return { ...answer, unchecked: false };
       throw refusal(answer.error);
@@ -356,7 +398,9 @@ export class Bindings {
     if (own !== undefined && own.session.accountId === session.accountId) {
       return this.#takeOver(own, candidate, unchecked);
     }
-    const mayJoin = request.poolingEnabled && holders.every(({ endpoint }) => endpoint.facts.poolingEnabled);
+    const mayJoin =
+      request.poolingEnabled &&
+      holders.every(({ endpoint }) => endpoint.facts.poolingEnabled && sameLabels(endpoint.labels, candidate.labels));
     if (holders.length > 0 && !(mayJoin && holders.every((each) => each.session.accountId === session.accountId))) {
       await this.#replace(holders, session);
       if (hasPort) await this.#tcp.close(at.port);
@@ -415,14 +459,14 @@ export class Bindings {
   }
 
   async #claim(key: string, candidate: Candidate, endpoint: BoundEndpoint, unchecked: boolean): Promise<GrantedBind> {
-    const { session, proof, documents } = candidate;
+    const { session, proof, documents, takenBack } = candidate;
     const bindId = proof?.bindId ?? this.#tokens.newOpaqueId();
     const claim = this.#table.at(key).length === 0 ? claimKey(key) : `${claimKey(key)}/${bindId}`;
     const binding: Binding = { key, bindId, endpoint, claim, session, documents, unchecked };
     endpoint.rules = rulesOf(endpoint, documents);
     try {
       await this.#wantSecrets(endpoint);
-      await this.#claimInRegistry(binding, proof);
+      await this.#claimInRegistry(binding, { proof, takenBack });
       if (session.isClosed) throw new PorticoError(742);
     } catch (error) {
       this.#live.release(claim);
@@ -480,7 +524,10 @@ export class Bindings {
     endpoint.rules = rulesOf(endpoint, documents);
   }
 
-  async #claimInRegistry(binding: Binding, proof: BindClaim | null): Promise<void> {
+  async #claimInRegistry(
+    binding: Binding,
+    { proof, takenBack }: Pick<Candidate, 'proof' | 'takenBack'>,
+  ): Promise<void> {
     const { session } = binding;
     const mayTake = (by: LiveClaim): boolean =>
       by.accountId === session.accountId &&
@@ -490,7 +537,7 @@ export class Bindings {
     for (;;) {
       const outcome = await this.#live.claim(binding.claim, this.#claimOf(binding), {
         mayTake,
-        reclaim: proof !== null,
+        reclaim: takenBack,
       });
       if (outcome.kind === 'held') return;
       if (outcome.kind === 'taken') throw new PorticoError(334, { url: binding.endpoint.url });
@@ -517,7 +564,7 @@ export class Bindings {
   }
 
   #makeEndpoint(candidate: Candidate, { host, port, internal }: Place): BoundEndpoint {
-    const { proto, proof, request, session, proxyProtocol, webSocketTcp, policy } = candidate;
+    const { proto, proof, request, session, proxyProtocol, webSocketTcp, policy, labels } = candidate;
     return new BoundEndpoint({
       id: (proof?.endpointId ?? newId('ep', this.#now())) as EndpointId,
       accountId: session.accountId,
@@ -528,6 +575,7 @@ export class Bindings {
       internal,
       proxyProtocol,
       webSocketTcp,
+      labels,
       facts: factsOf(request),
       startedAt: new Date(this.#now()),
       policy,
@@ -647,8 +695,8 @@ export class Bindings {
         ? { kind: 'port', port }
         : { kind: 'host', host };
     try {
-      const { proto, facts: request } = endpoint;
-      const { unchecked } = await this.#authorize(session, { proto, wanted, request }, true);
+      const { proto, facts: request, labels } = endpoint;
+      const { unchecked } = await this.#authorize(session, { proto, wanted, request, labels }, true);
       binding.unchecked = unchecked;
     } catch (error) {
       if (!(error instanceof PorticoError)) throw error;
@@ -673,6 +721,7 @@ export class Bindings {
       ...(endpoint.facts.poolingEnabled ? { poolingEnabled: true } : {}),
       ...(endpoint.facts.description === '' ? {} : { description: endpoint.facts.description }),
       ...(endpoint.facts.forwardsProto === 'http2' ? { forwardsProto: 'http2' as const } : {}),
+      ...(endpoint.labels === null ? {} : { labels: endpoint.labels }),
     };
   }
 

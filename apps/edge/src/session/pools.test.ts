@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import type { MuxStream } from '@portico/muxado';
-import { StreamType } from '@portico/protocol';
+import { type ProxyHeader, StreamType } from '@portico/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { errorCode, RawAgent, serveHttp } from '../testing/raw-agent.util.ts';
 import { eventually, visit } from '../testing/visit.util.ts';
@@ -193,6 +193,56 @@ describe('a pool', () => {
     const statuses = [];
     for (let i = 0; i < 8; i += 1) statuses.push((await visit(env, host)).status);
     expect(new Set(statuses)).toEqual(new Set([200, 503]));
+  });
+
+  it('of labelled tunnels is at an internal name of their labels, for requests and for connections', async () => {
+    const heads: ProxyHeader[] = [];
+    const [one, two] = [await join(serveHttp('one', heads)), await join(serveHttp('two', heads))];
+    const bindLabels = (agent: RawAgent, labels: Json) =>
+      agent.call(StreamType.startTunnelWithLabel, {
+        Labels: labels,
+        ForwardsTo: 'up',
+        ForwardsProto: '',
+        Metadata: 'm',
+      });
+    const first = await bindLabels(one, { env: 'Prod', app: 'shop' });
+    const second = await bindLabels(two, { app: 'shop', env: 'Prod' });
+    expect([first.Error, second.Error]).toEqual(['', '']);
+    expect(second.Id).not.toBe(first.Id);
+    const inside = 'app-shop.env-prod.internal';
+    const forwardTo = (phase: string, url: string): Json => ({
+      TrafficPolicy: JSON.stringify({ [phase]: [{ actions: [{ type: 'forward-internal', config: { url } }] }] }),
+    });
+    const host = newHost();
+    await one.bind('https', { URL: `https://${host}`, ...forwardTo('on_http_request', `https://${inside}`) });
+    const answers = await Promise.all(Array.from({ length: 12 }, () => who(host)));
+    expect(new Set(answers)).toEqual(new Set(['one', 'two']));
+    const { URL: tcp } = await one.bind('tcp', { URL: 'tcp://', ...forwardTo('on_tcp_connect', `tcp://${inside}:7`) });
+    const port = Number(String(tcp).slice(String(tcp).lastIndexOf(':') + 1));
+    const visitor = connect(port, '127.0.0.1');
+    visitor.write('GET /bare HTTP/1.1\r\n\r\n');
+    expect(String((await once(visitor, 'data'))[0])).toMatch(/(one|two) GET \/bare HTTP\/1\.1$/);
+    visitor.destroy();
+    expect(new Set(heads.map(({ proto, edgeType }) => `${proto} ${edgeType}`))).toEqual(new Set(['https 3', 'tcp 1']));
+    const tunnels = await eventually(
+      async () => {
+        const response = await fetch(`${env.api.publicUrl}/tunnels?limit=100`, {
+          headers: { authorization: `Bearer ${env.apiKey}`, 'ngrok-version': '2' },
+        });
+        const list = (await response.json()) as { tunnels: Json[] };
+        return list.tunnels.filter(({ public_url }) => public_url === `https://${inside}`);
+      },
+      (list) => list.length === 2,
+    );
+    for (const { labels } of tunnels) expect(labels).toEqual({ app: 'shop', env: 'Prod' });
+    // Another value that makes the same name, and whoever binds that name, stay apart from them.
+    expect(errorCode(await bindLabels(two, { app: 'Shop', env: 'prod' }))).toBe('ERR_NGROK_334');
+    expect(errorCode(await bindPooled(two, `https://${inside}`))).toBe('ERR_NGROK_334');
+    expect(errorCode(await bindLabels(two, {}))).toBe('ERR_NGROK_310');
+    await one.unbind(first.Id);
+    for (let i = 0; i < 4; i += 1) expect(await who(host)).toBe('two');
+    await two.unbind(second.Id);
+    expect((await visit(env, host)).status).toBe(404);
   });
 
   it('shares a tcp port, and gives a connection that one turned away to another with its first bytes', async () => {

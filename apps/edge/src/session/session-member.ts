@@ -4,6 +4,9 @@ import type { Member, OpenHeader, UpstreamStream } from '../endpoint/endpoint.ts
 import type { AgentSession } from './agent-session.ts';
 import { encodeProxyProtocol } from './proxy-protocol.ts';
 
+/** What stock clients are told of the way in to a labelled tunnel (protocol notes, section 10). */
+const EDGE_TYPES = { tcp: '1', tls: '2', http: '3', https: '3' } as const;
+
 /** The way to one endpoint's agent through a session that is here. */
 export class SessionMember implements Member {
   readonly id: string;
@@ -49,7 +52,7 @@ export class SessionMember implements Member {
       id: this.#bindId,
       clientAddr: formatClientAddr(header.clientIp, header.clientPort),
       proto: header.proto,
-      edgeType: '0',
+      edgeType: this.#endpoint.labels === null ? '0' : EDGE_TYPES[header.proto],
       passthroughTls: header.passthroughTls,
     });
     return opener.open({ type: StreamType.proxy, first: [head, ...payload], reply: null }, host);

@@ -214,7 +214,7 @@ export class Resources {
       forwards_to: claim.forwardsTo,
       tunnel_session: this.ref('tunnel_sessions', claim.sessionId),
       endpoint: this.ref('endpoints', claim.endpointId),
-      labels: {},
+      labels: claim.labels ?? {},
       backends: [],
     };
   }
