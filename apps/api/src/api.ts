@@ -32,6 +32,7 @@ import { makeIdentity } from './identity/identity.ts';
 import { KeyStore } from './keys/key-store.ts';
 import { AccountFeeds } from './live/account-feeds.ts';
 import { LiveState } from './live/live-state.ts';
+import { RecordNewsHub } from './live/record-news.ts';
 import { Traffic } from './live/traffic.ts';
 import type { Mailer } from './mail/mailer.ts';
 import { NameKeeper } from './names/name-keeper.ts';
@@ -146,6 +147,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
     { everyMs: limits.liveMs },
   );
   const cloudNames = new CloudNames(context);
+  const recordNews = new RecordNewsHub();
   const streams = new OpenStreams();
   let isReady = false;
   const callers = new NodeCallers(context, { isReady: () => isReady });
@@ -168,6 +170,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
       identity,
       feeds,
       exchangeFeed,
+      recordNews,
       onRoutes: (routes) => {
         dashboardRoutes = routes;
       },
@@ -190,6 +193,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
   live.start();
 
   let notices: Notifications | null = null;
+  let recordNotices: Notifications | null = null;
   let closed: Promise<void> | null = null;
   const closing = new AbortController();
   const close = (): Promise<void> => {
@@ -204,6 +208,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
       await cloudNames.close();
       await deliveries.close();
       await notices?.close();
+      await recordNotices?.close();
       await domains.close();
       await orders?.close();
       await challengeDns?.close();
@@ -238,6 +243,7 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
     isReady = true;
     deliveries.start(config.databaseUrl);
     notices = tellAccountChanges(context);
+    recordNotices = recordNews.start({ databaseUrl: config.databaseUrl, log });
     void domains.sweep();
     certificates.wake();
     return {

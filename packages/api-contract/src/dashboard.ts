@@ -136,11 +136,13 @@ export type Overview = z.infer<typeof overview>;
 
 /**
  * The `data` of one server-sent event. The first one is an `overview`, and so is each later change, at most one every
- * 250 ms; a `ping` comes when 5 s passed with nothing to say; `signed-out` is the last one before the API ends the stream.
+ * 250 ms; `changed` names lists of the REST API (by the first part of their path, and `team`) that are to be read again,
+ * only those that this person may read, null for all of them; a `ping` comes when 5 s passed with nothing to say; `signed-out` is the last one before the API ends the stream.
  */
 export const liveMessage = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('overview'), overview }),
   z.object({ kind: z.literal('ping'), at: z.iso.datetime() }),
+  z.object({ kind: z.literal('changed'), lists: z.array(z.string()).max(100).nullable() }),
   z.object({ kind: z.literal('signed-out') }),
 ]);
 export type LiveMessage = z.infer<typeof liveMessage>;

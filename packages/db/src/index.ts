@@ -4,6 +4,7 @@ export * from './acme/acme.ts';
 export * from './api-keys/api-keys.ts';
 export * from './app-sessions/app-sessions.ts';
 export * from './audit/audit-events.ts';
+export * from './audit/record-notices.ts';
 export * from './capture-settings/capture-settings.ts';
 export * from './certificate-authorities/certificate-authorities.ts';
 export * from './cloud-endpoints/cloud-endpoints.ts';

@@ -5,9 +5,11 @@ import {
   findReservedDomain,
   finishOrder,
   putChallenge,
+  type Queries,
   type ReservedDomainRow,
   removeChallenges,
   saveOrderFailure,
+  tellRecordsChanged,
 } from '@portico/db';
 import { renewAt } from '@portico/pki';
 import { type Logger, newId } from '@portico/service';
@@ -103,6 +105,7 @@ export class AcmeOrders {
         const { queries } = this.#database;
         for (const row of await domainsToCertify(queries, { owner: this.#owner, now, leasedUntil, limit })) {
           this.#changes.publish({ kind: 'certificate-changed', host: row.domain });
+          await this.#tell(row);
           const running = this.#order(row).finally(() => {
             this.#running.delete(row.id);
             this.wake();
@@ -124,16 +127,17 @@ export class AcmeOrders {
       if (this.#closed) return;
       const at = this.#now();
       const id = newId('cert', at.getTime());
-      const done = await this.#database.transaction((tx) =>
-        finishOrder(tx, row, {
+      const done = await this.#database.transaction(async (tx) => {
+        await this.#tell(row, tx);
+        return finishOrder(tx, row, {
           owner: this.#owner,
           certificateId: id,
           certificatePem: made.chainPem,
           sealedKey: this.#seals.seal('tls_certificate', id, made.privateKeyPem),
           renewsAt: renewAt(made.chainPem),
           at,
-        }),
-      );
+        });
+      });
       if (!done) return;
       this.#log.info({ domain, renewsAt: renewAt(made.chainPem).toISOString() }, 'a certificate was obtained');
       this.#changes.publish({ kind: 'certificate-changed', host: domain });
@@ -195,6 +199,12 @@ export class AcmeOrders {
     await removeChallenges(this.#database.queries, [domain, acmeTarget.split('.')[0] ?? '']);
   }
 
+  /** Open pages show how far an order is. */
+  #tell({ accountId }: ReservedDomainRow, queries: Queries = this.#database.queries): Promise<void> {
+    const collections = ['reserved_domains', 'tls_certificates'];
+    return tellRecordsChanged(queries, { accountId, collections, userId: null });
+  }
+
   async #failed(row: ReservedDomainRow, error: OrderError): Promise<void> {
     const at = this.#now();
     const { retryMs, retryMaxMs, warnBeforeMs } = this.#limits;
@@ -205,6 +215,7 @@ export class AcmeOrders {
     await saveOrderFailure(queries, row.id, this.#owner, fault).catch((failure: unknown) => {
       this.#log.warn({ err: failure, domain: row.domain }, 'a failed order was not written down');
     });
+    await this.#tell(row).catch(() => {});
     const { code, message } = error;
     this.#log.info({ domain: row.domain, code, message, retriesAt }, 'a certificate was not obtained');
     const left = await findReservedDomain(queries, row.accountId, row.id).catch(() => null);

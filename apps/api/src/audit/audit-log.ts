@@ -1,7 +1,8 @@
 import type { AuditedObject } from '@portico/api-contract/public';
-import { addAuditEvent, type NewAuditEvent, type Queries, queueEvents } from '@portico/db';
+import { addAuditEvent, type NewAuditEvent, type Queries, queueEvents, tellRecordsChanged } from '@portico/db';
 import { newId } from '@portico/service';
 import { z } from 'zod';
+import { listsWith } from '../live/record-news.ts';
 
 /** Who makes a change, and with what. */
 export interface Actor {
@@ -26,8 +27,8 @@ export interface AuditedChange {
 const shown = z.record(z.string(), z.json());
 
 /**
- * The one place that writes the log of changes, and queues them for the destinations that want them. Call it in the
- * transaction that makes the change: none of the three is ever there without the others.
+ * The one place that writes the log of changes, queues them for the destinations that want them, and tells open pages
+ * which lists are others now. Call it in the transaction that makes the change: none is ever there without the others.
  */
 export async function recordChange(tx: Queries, actor: Actor, change: AuditedChange, at: Date): Promise<void> {
   const event: NewAuditEvent = {
@@ -48,6 +49,8 @@ export async function recordChange(tx: Queries, actor: Actor, change: AuditedCha
     [{ ...event, accountId: actor.accountId, object: eventObject(event), principal: principalOf(actor) }],
     at,
   );
+  const { accountId, actorId: userId } = actor;
+  await tellRecordsChanged(tx, { accountId, collections: listsWith(change.object), userId });
 }
 
 /** The resource as it is now; as it was when it is gone. */

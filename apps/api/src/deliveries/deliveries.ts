@@ -12,6 +12,7 @@ import {
   markFailed,
   type Notifications,
   releaseDestination,
+  tellRecordsChanged,
   trimDeliveries,
   type WaitingEvent,
   waitingEvents,
@@ -160,6 +161,7 @@ export class Deliveries {
     if (first === null) return;
     const sink = this.#sinkOf(first);
     const { signal } = this.#closing;
+    let hasSent = false;
     try {
       while (!signal.aborted && performance.now() < endMs) {
         const row = await leasedDestination(queries, id, this.#owner);
@@ -177,13 +179,22 @@ export class Deliveries {
         const seqs = waiting.map(({ seq }) => seq);
         if (fault === null) {
           await this.#database.transaction((tx) => markDelivered(tx, id, seqs, this.#now()));
-        } else if (await this.#failed(row, waiting, fault)) {
-          return;
+          hasSent = true;
+        } else {
+          hasSent = true;
+          if (await this.#failed(row, waiting, fault)) return;
         }
       }
     } finally {
       sink.close();
+      if (hasSent) await this.#tell(first);
     }
+  }
+
+  /** Open pages show how sending goes: they hear of it once a turn. */
+  async #tell({ accountId }: EventDestinationRow): Promise<void> {
+    const notice = { accountId, collections: ['event_destinations'], userId: null };
+    await tellRecordsChanged(this.#database.queries, notice).catch(() => {});
   }
 
   /** Those that are not too old; the others are given up. */

@@ -5,6 +5,7 @@ import {
   findReservedDomain,
   type ReservedDomainRow,
   recordDomainCheck,
+  tellRecordsChanged,
 } from '@portico/db';
 import type { Logger } from '@portico/service';
 import type { ChangeHub } from '../changes/change-hub.ts';
@@ -91,6 +92,10 @@ export class DomainKeeper {
       checkResult: found,
     });
     if (saved === null) return row;
+    if (isOther(row, saved)) {
+      const { accountId } = row;
+      await tellRecordsChanged(this.#database.queries, { accountId, collections: ['reserved_domains'], userId: null });
+    }
     const [had, has] = [row.provenAt !== null, saved.provenAt !== null];
     if (had !== has) {
       this.#log.info({ domain: row.domain, proven: has }, has ? 'a domain was proven' : 'a domain lost its proof');
@@ -126,6 +131,13 @@ export class DomainKeeper {
       this.#log.debug({ err: error, domain: row.domain }, 'a domain could not be looked up');
     }
   }
+}
+
+/** Whether there is more to tell than when it was looked up. */
+function isOther(before: ReservedDomainRow, after: ReservedDomainRow): boolean {
+  const told = ({ provenAt, unprovenSince, checkResult }: ReservedDomainRow) =>
+    JSON.stringify([provenAt, unprovenSince, checkResult]);
+  return told(before) !== told(after);
 }
 
 function stateAfter(

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type LiveMessage, liveMessage, overview, sessionAnswer } from '@portico/api-contract/dashboard';
 import { newId } from '@portico/service';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { TestBrowser } from '../../testing/browser.ts';
 import { claimOnline, sessionOnline } from '../../testing/online.ts';
 import { type Answer, TestApi } from '../../testing/test-api.ts';
 
@@ -318,7 +319,7 @@ describe('a live page', () => {
   it('begins with everything, and moves at most four times a second', async () => {
     const { cookie, accountId } = await signedIn();
     const live = await openLive(test, cookie, accountId);
-    await vi.waitFor(() => expect(live.messages).toHaveLength(1));
+    await vi.waitFor(() => expect(live.overviews()).not.toHaveLength(0));
     const registry = test.registry();
     const [sessionId, endpointId] = [newId('ts'), newId('ep')];
     await sessionOnline(registry, { sessionId, accountId });
@@ -342,7 +343,7 @@ describe('a live page', () => {
         ?.endpoints.find((endpoint) => endpoint.id === endpointId)?.requests ?? 0;
     await vi.waitFor(() => expect(requests()).toBe(40));
     const seconds = (performance.now() - began) / 1_000;
-    expect(live.messages.length).toBeLessThanOrEqual(2 + Math.ceil(seconds * 4) + 1);
+    expect(live.overviews().length).toBeLessThanOrEqual(2 + Math.ceil(seconds * 4) + 1);
     await lease.revoke();
     await vi.waitFor(() =>
       expect(
@@ -383,10 +384,42 @@ describe('a live page', () => {
   it('is told at once when its session ends, and then is over', async () => {
     const { cookie, csrf, accountId } = await signedIn();
     const live = await openLive(test, cookie, accountId);
-    await vi.waitFor(() => expect(live.messages).toHaveLength(1));
+    await vi.waitFor(() => expect(live.overviews()).not.toHaveLength(0));
     await test.browse('DELETE', '/dashboard/v1/session', { cookie, headers: { 'portico-csrf': csrf } });
     await vi.waitFor(() => expect(live.hasEnded()).toBe(true));
     expect(live.messages.at(-1)?.message).toEqual({ kind: 'signed-out' });
+  });
+
+  it('hears which lists have changed, as far as it may read them, and nothing of other accounts', async () => {
+    const owner = new TestBrowser(test);
+    await owner.signIn();
+    const email = 'looks-on@portico.localhost';
+    const invited = await owner.post('/team/invitations', { email, role: 'viewer' });
+    const guest = new TestBrowser(test);
+    const token = /#([\w-]{43})/.exec(String(invited.body.link))?.[1];
+    const password = 'tower of nine herons';
+    expect((await guest.post('/invitation/accept', { token, name: 'Guest', password })).status).toBe(200);
+    const other = await test.newAccount();
+    const lists = (live: Awaited<ReturnType<typeof openLive>>) =>
+      live.messages.flatMap(({ message }) => (message.kind === 'changed' ? (message.lists ?? ['all']) : []));
+    const [mine, theirs] = [
+      await openLive(test, owner.cookie, owner.accountId),
+      await openLive(test, guest.cookie, owner.accountId),
+    ];
+    await test.call('POST', '/vaults', { key: other.apiKey, body: { name: 'not-yours' } });
+    await owner.post('/api/api_keys', { description: 'for CI' });
+    await owner.post('/api/personal_access_tokens', { description: 'mine' });
+    await owner.post('/api/service_users', { name: 'ci' });
+    // The last one is for both: when it has come, so has all before it.
+    await vi.waitFor(() => expect(lists(theirs)).toContain('service_users'));
+    await vi.waitFor(() => expect(lists(mine)).toContain('service_users'));
+    for (const list of ['api_keys', 'personal_access_tokens', 'audit_events']) {
+      expect(lists(mine)).toContain(list);
+      expect(lists(theirs)).not.toContain(list);
+    }
+    expect([...lists(mine), ...lists(theirs)]).not.toContain('vaults');
+    await mine.leave();
+    await theirs.leave();
   });
 
   it('says that it is alive when there is nothing to say', async () => {
@@ -404,7 +437,7 @@ describe('a live page', () => {
     const stopping = await TestApi.start();
     const { cookie, accountId } = await signedIn(stopping);
     const live = await openLive(stopping, cookie, accountId);
-    await vi.waitFor(() => expect(live.messages).toHaveLength(1));
+    await vi.waitFor(() => expect(live.overviews()).not.toHaveLength(0));
     const began = performance.now();
     await stopping.close();
     expect(performance.now() - began).toBeLessThan(3_000);

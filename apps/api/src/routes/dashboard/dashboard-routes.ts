@@ -8,10 +8,12 @@ import type { ExchangeFeed } from '../../exchanges/exchange-feed.ts';
 import type { Identity } from '../../identity/identity.ts';
 import type { AccountFeeds } from '../../live/account-feeds.ts';
 import type { LiveState } from '../../live/live-state.ts';
+import { type RecordNewsHub, readableLists } from '../../live/record-news.ts';
 import type { OpenStreams } from '../../plugins/open-stream.ts';
 import { setCaller } from '../public/conventions.ts';
 import { resourceRoutes } from '../public/resource-routes.ts';
 import { type AccountMember, BrowserRoutes, checkOrigin, type DeclaredRoute } from './browser-routes.ts';
+import { ChangedLists } from './changed-lists.ts';
 import { exchangeLiveRoute } from './exchange-live.ts';
 import { personRoutes } from './person-routes.ts';
 import { signInRoutes } from './sign-in-routes.ts';
@@ -28,6 +30,7 @@ export interface DashboardServices {
   readonly streams: OpenStreams;
   readonly live: LiveState;
   readonly exchangeFeed: ExchangeFeed;
+  readonly recordNews: RecordNewsHub;
   /** Every route with what it needs, once they are made. */
   onRoutes(routes: readonly DeclaredRoute[]): void;
 }
@@ -93,6 +96,7 @@ export function dashboardRoutes(app: FastifyInstance, context: ApiContext, servi
 
   async function live(request: FastifyRequest, reply: FastifyReply, who: AccountMember): Promise<void> {
     const { session, membership } = who;
+    let { rights } = who.member;
     const stops: (() => void)[] = [];
     let send: (message: LiveMessage) => void = () => {};
     // Before the answer begins: a database that is away is still a plain 503.
@@ -125,11 +129,20 @@ export function dashboardRoutes(app: FastifyInstance, context: ApiContext, servi
       unsent = null;
     });
     for (const message of early) write(message);
+    const news = new ChangedLists((lists) => {
+      if (!stream.isDrained) return false;
+      write({ kind: 'changed', lists });
+      return true;
+    });
     const end = (): void => {
       write({ kind: 'signed-out' });
       stream.end();
     };
     stops.push(
+      services.recordNews.subscribe(membership.accountId, (told) =>
+        news.add(told === null ? null : readableLists(told, { rights, userId: session.userId })),
+      ),
+      () => news.close(),
       sessions.watchEnds((sessionId) => {
         if (sessionId === session.id) end();
       }),
@@ -141,10 +154,15 @@ export function dashboardRoutes(app: FastifyInstance, context: ApiContext, servi
       if (performance.now() - spokeAtMs >= config.limits.livePingMs) write({ kind: 'ping', at: now().toISOString() });
     }, config.limits.livePingMs / 5);
     const recheck = setInterval(() => {
-      routes.memberOf(request).catch((error: unknown) => {
-        // When the database is away the page keeps what it has.
-        if (error instanceof PorticoError) end();
-      });
+      routes.memberOf(request).then(
+        ({ member }) => {
+          rights = member.rights;
+        },
+        (error: unknown) => {
+          // When the database is away the page keeps what it has.
+          if (error instanceof PorticoError) end();
+        },
+      );
     }, liveRecheckMs);
     stops.push(() => {
       clearInterval(ping);

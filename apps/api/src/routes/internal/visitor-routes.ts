@@ -1,5 +1,5 @@
 import { internalPaths, type VisitorsResponse, visitorsRequest } from '@portico/api-contract/internal';
-import { databaseFault, endedAppSessions, noteAppSession } from '@portico/db';
+import { databaseFault, endedAppSessions, noteAppSession, tellRecordsChanged } from '@portico/db';
 import { newId } from '@portico/service';
 import type { FastifyInstance } from 'fastify';
 import type { ApiContext } from '../../context.ts';
@@ -9,6 +9,7 @@ import { readBody } from '../../plugins/json-input.ts';
 export function visitorRoutes(app: FastifyInstance, { database, log, now }: ApiContext): void {
   app.post(internalPaths.visitors, async (request): Promise<VisitorsResponse> => {
     const { sessions } = readBody(request, visitorsRequest);
+    const accountIds = new Set(sessions.map(({ accountId }) => accountId));
     for (const { accountId, provider, subject, username, email, name, ...session } of sessions) {
       const visitor = { provider, subject, username, email, name };
       const times = {
@@ -30,6 +31,9 @@ export function visitorRoutes(app: FastifyInstance, { database, log, now }: ApiC
         if (fault !== 'referenced' && fault !== 'conflict') throw error;
         log.debug({ err: error }, 'a visitor was not noted');
       }
+    }
+    for (const accountId of accountIds) {
+      await tellRecordsChanged(database.queries, { accountId, collections: ['app'], userId: null });
     }
     return { ended: [...(await endedAppSessions(database.queries, now()))] };
   });

@@ -4,6 +4,7 @@ import type { Overview } from '@portico/api-contract/dashboard';
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from 'react';
 import { readLiveMessage } from '../../lib/live/live-message.ts';
 import { type Contact, type Heard, LiveStream } from '../../lib/live/live-stream.ts';
+import { ListNews } from './list-news.ts';
 import { TrafficHistory } from './traffic-history.ts';
 
 /** What the account's one live stream has told so far. Times are `performance.now()`, null before the script runs. */
@@ -20,11 +21,19 @@ export interface Live {
 }
 
 const LiveContext = createContext<Live | null>(null);
+/** Apart, since it never changes: who listens to it is not drawn again with every message. */
+const ListNewsContext = createContext<ListNews | null>(null);
 
 export function useLive(): Live {
   const live = useContext(LiveContext);
   if (!live) throw new Error('useLive outside of LiveProvider');
   return live;
+}
+
+export function useListNews(): ListNews {
+  const news = useContext(ListNewsContext);
+  if (!news) throw new Error('useListNews outside of LiveProvider');
+  return news;
 }
 
 /** A page out of sight keeps its connection for this long. */
@@ -37,6 +46,7 @@ export function LiveProvider({ accountId, children }: { accountId: string; child
   const [isOnline, setIsOnline] = useState(true);
   const [nowMs, setNowMs] = useState<number | null>(null);
   const [history] = useState(() => new TrafficHistory());
+  const [news] = useState(() => new ListNews());
   const stream = useRef<LiveStream | null>(null);
 
   useEffect(() => {
@@ -44,6 +54,7 @@ export function LiveProvider({ accountId, children }: { accountId: string; child
       try {
         const message = readLiveMessage(data);
         if (message.kind === 'signed-out') return 'signed-out';
+        if (message.kind === 'changed') news.tell(message.lists);
         if (message.kind === 'overview') {
           const takenAtMs = performance.now();
           history.record(message.overview.endpoints, takenAtMs);
@@ -59,7 +70,10 @@ export function LiveProvider({ accountId, children }: { accountId: string; child
       url: '/api/dashboard/v1/live',
       fields: { 'portico-account': accountId },
       onEvent,
-      onContact: (next) => setContact((now) => (now.kind === next.kind && next.kind !== 'lost' ? now : next)),
+      onContact: (next) => {
+        news.setLive(next.kind === 'live');
+        setContact((now) => (now.kind === next.kind && next.kind !== 'lost' ? now : next));
+      },
     });
     stream.current = opened;
     opened.start();
@@ -93,12 +107,16 @@ export function LiveProvider({ accountId, children }: { accountId: string; child
       window.removeEventListener('online', onNetwork);
       window.removeEventListener('offline', onNetwork);
     };
-  }, [accountId, history]);
+  }, [accountId, history, news]);
 
   const live = useMemo(() => {
     const isOld = contact.kind === 'lost' || contact.kind === 'signed-out' || contact.kind === 'refused';
     const seenAtMs = isOld ? (overview?.takenAtMs ?? nowMs) : nowMs;
     return { overview, contact, isOnline, nowMs, seenAtMs, history, tryNow: () => stream.current?.tryNow() };
   }, [overview, contact, isOnline, nowMs, history]);
-  return <LiveContext value={live}>{children}</LiveContext>;
+  return (
+    <ListNewsContext value={news}>
+      <LiveContext value={live}>{children}</LiveContext>
+    </ListNewsContext>
+  );
 }

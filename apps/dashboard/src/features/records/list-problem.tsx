@@ -5,6 +5,7 @@ import { usePathname } from 'next/navigation';
 import { signInPath } from '../../lib/own-path.ts';
 import { Button } from '../../ui/button.tsx';
 import { Strip } from '../../ui/strip.tsx';
+import { useIsStale } from '../live/contact-strip.tsx';
 import type { ListProblem } from './use-records.ts';
 
 /** Why a list is not there, or may be old. What was shown before stays under it. */
@@ -18,7 +19,9 @@ export function ListProblemStrip({
   onRetry: () => Promise<void>;
 }) {
   const path = usePathname();
-  if (problem === null) return null;
+  // The strip above says it already.
+  const isSaid = useIsStale();
+  if (problem === null || (isSaid && problem.kind !== 'refused')) return null;
   switch (problem.kind) {
     case 'signed-out':
       return (

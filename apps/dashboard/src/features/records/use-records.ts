@@ -2,7 +2,9 @@
 
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { useAccount } from '../account/account-provider.tsx';
+import { listOfPath } from '../live/list-news.ts';
 import type { ApiRecord, RecordKind } from './record-kind.ts';
+import { useRefresh } from './use-refresh.ts';
 
 /** What the list holds now. `next` asks for more; `problem` says why what is shown may be old. */
 export interface Records<R> {
@@ -20,11 +22,10 @@ export type ListProblem =
   | { readonly kind: 'refused'; readonly status: number; readonly code: string | null; readonly message: string };
 
 const pageSize = 100;
-const refreshEveryMs = 15_000;
 
 /**
- * The records of one list: the first page is asked for anew every 15 s while someone looks, and when the page is looked at
- * again; pages that were added below stay until the list is left.
+ * The records of one list: the first page is asked for anew whenever the live stream says that the list has changed (see
+ * `useRefresh`); pages that were added below stay until the list is left.
  */
 export function useRecords<R extends ApiRecord>(
   kind: Pick<RecordKind<R>, 'path' | 'key' | 'read'>,
@@ -50,20 +51,12 @@ export function useRecords<R extends ApiRecord>(
     } else setProblem(answer);
   }, [rest, path, key, read, query]);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another list has other pages
   useEffect(() => {
     setMore(null);
-    void reload();
-    const look = () => {
-      if (document.visibilityState === 'visible') void reload();
-    };
-    const timer = setInterval(look, refreshEveryMs);
-    document.addEventListener('visibilitychange', look);
-    return () => {
-      clearInterval(timer);
-      document.removeEventListener('visibilitychange', look);
-      asked.current?.abort();
-    };
+    return () => asked.current?.abort();
   }, [reload]);
+  useRefresh(listOfPath(path), reload);
 
   const next = more === null ? (first?.next ?? null) : more.next;
   const loadMore = useCallback(async () => {

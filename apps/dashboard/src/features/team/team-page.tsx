@@ -11,6 +11,8 @@ import { LocalTime } from '../../ui/local-time.tsx';
 import { NameCell, Row, TableBody, TableHead, TableSection, Td, Th } from '../../ui/table.tsx';
 import { UntrustedText } from '../../ui/untrusted-text.tsx';
 import { useAccount } from '../account/account-provider.tsx';
+import { ContactStrip } from '../live/contact-strip.tsx';
+import { useRefresh } from '../records/use-refresh.ts';
 import { PageHead } from '../shell/page-head.tsx';
 import { InviteDialog, InvitedDialog, type InvitedLink } from './invite-dialog.tsx';
 import { PersonDialog } from './person-dialog.tsx';
@@ -23,6 +25,7 @@ const invitationColumns = 'grid-cols-[minmax(0,1fr)_auto] @min-[640px]:grid-cols
 export function TeamPage() {
   const { accountId, csrfToken, may, user } = useAccount();
   const { answer, value: team, reload } = useAnswer('/team', readTeam, accountId);
+  useRefresh('team', reload, { isAsked: true });
   const [openId, setOpenId] = useState<string | null>(null);
   const [isInviting, setInviting] = useState(false);
   const [invited, setInvited] = useState<InvitedLink | null>(null);
@@ -57,6 +60,7 @@ export function TeamPage() {
           </Button>
         )}
       </PageHead>
+      <ContactStrip />
       <main id="content" tabIndex={-1} className="flex min-h-0 flex-1 flex-col gap-8 overflow-y-auto pb-8">
         {(problem ?? (answer && answer.kind !== 'ok')) && (
           <p role="alert" className="px-6 pt-4 text-cinnabar max-sm:px-4">

@@ -87,7 +87,13 @@ const outcome = (read: () => unknown): unknown => {
 };
 
 describe('messages of the live stream', () => {
-  const messages = [overview, { kind: 'ping', at }, { kind: 'signed-out' }];
+  const messages = [
+    overview,
+    { kind: 'ping', at },
+    { kind: 'changed', lists: ['vaults'] },
+    { kind: 'changed', lists: null },
+    { kind: 'signed-out' },
+  ];
 
   it('are read as the contract reads them', () => {
     for (const message of messages) {

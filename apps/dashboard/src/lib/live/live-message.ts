@@ -74,5 +74,6 @@ const overview: Reader<Overview> = object({
 const message: Reader<LiveMessage> = union<LiveMessage>({
   overview: object({ kind: oneOf('overview'), overview }),
   ping: object({ kind: oneOf('ping'), at: text }),
+  changed: object({ kind: oneOf('changed'), lists: nullable(list(text)) }),
   'signed-out': object({ kind: oneOf('signed-out') }),
 });
