@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import { defaultLimits } from '@portico/api';
 import { DnsServer } from '@portico/api/testing/dns-server';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,10 +10,28 @@ let watched: WatchedPage;
 let page: Page;
 let base: string;
 let dns: DnsServer;
+/** Where events are sent: what came, and what is answered. */
+const received: string[] = [];
+let answers = 200;
+const receiver = createServer((request, response) => {
+  let body = '';
+  request.setEncoding('utf8').on('data', (chunk: string) => {
+    body += chunk;
+  });
+  request.on('end', () => {
+    received.push(body);
+    response.writeHead(answers).end();
+  });
+});
 
 beforeAll(async () => {
   dns = await DnsServer.open();
-  stage = await openStage({ settings: { PORTICO_DNS_SERVERS: dns.address } });
+  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+  const deliveries = { ...defaultLimits.deliveries, pollMs: 500, retryMs: 20, retryMaxMs: 40, refusalsMax: 2 };
+  stage = await openStage({
+    settings: { PORTICO_DNS_SERVERS: dns.address, PORTICO_OUTGOING_ALLOW: '127.0.0.1/32' },
+    apiLimits: { deliveries },
+  });
   watched = await stage.signedIn();
   page = watched.page;
   base = page.url().replace(/\/endpoints$/, '');
@@ -19,6 +39,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await stage?.close();
   await dns?.close();
+  receiver.closeAllConnections();
+  receiver.close();
 });
 
 const row = (name: string) => page.locator('[data-record]', { hasText: name });
@@ -98,6 +120,60 @@ describe('lists of records', () => {
     await page.locator('dialog[open] [role=alert]', { hasText: 'PORTICO_ACME_DIRECTORY' }).waitFor();
     await page.keyboard.press('Escape');
     await row('shop.linden-shop.com').getByText('offline').waitFor();
+  });
+
+  it('say how sending to a destination goes, try it, pause it, and send again what was given up', async () => {
+    const address = receiver.address();
+    if (address === null || typeof address === 'string') throw new Error('no port');
+    await page.goto(`${base}/event-destinations/new`);
+    await page.fill('[name=webhookUrl]', `http://127.0.0.1:${address.port}/events`);
+    await page.fill('[name=description]', 'Operations');
+    await submit();
+    // Made by the server, so this is the only time that it is shown.
+    await page.locator('[data-secret]', { hasText: 'whsec_' }).waitFor();
+    await press('Done, I have it');
+    await row('Operations').locator('a').click();
+    await press('Send a test event');
+    await page.locator('[data-said=done]', { hasText: 'The test event arrived' }).waitFor();
+    expect(received.join()).toContain('test.v0');
+    answers = 410;
+    await press('Send a test event');
+    await page.locator('[data-said=failed]', { hasText: '410' }).waitFor();
+    await press('Pause');
+    await page.locator('dialog[open] dd', { hasText: 'paused' }).waitFor();
+    await press('Resume');
+    await page.locator('dialog[open] dd', { hasText: 'working' }).waitFor();
+
+    await page.goto(`${base}/event-destinations/subscriptions/new`);
+    await page.fill('[name=sources]', 'service_user_created.v0');
+    await page.locator('dialog[open] label', { hasText: 'Operations' }).click();
+    await submit();
+    await page.locator('dialog[open] li', { hasText: 'service_user_created.v0' }).waitFor();
+    await page.goto(`${base}/service-users/new`);
+    await page.fill('[name=name]', 'ci');
+    await submit();
+    await page.locator('dialog[open] h2', { hasText: 'ci' }).waitFor();
+    await expect.poll(() => received.filter((body) => body.includes('service_user_created')).length).toBe(2);
+    await page.goto(`${base}/event-destinations`);
+    await row('Operations').locator('a').click();
+    await page.locator('[data-given-up]', { hasText: 'service_user_created.v0' }).getByText('410').waitFor();
+    answers = 200;
+    await press('Send 1 given-up event again');
+    await page.locator('[data-given-up]').waitFor({ state: 'detached' });
+    await expect.poll(() => received.filter((body) => body.includes('service_user_created')).length).toBe(3);
+  });
+
+  it('change when the account does, by whoever’s hand, without anybody asking', async () => {
+    await page.goto(`${base}/vaults`);
+    const { env } = stage;
+    const made = await fetch(`${env.api.publicUrl}/vaults`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${env.apiKey}`, 'ngrok-version': '2', 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'by-a-script' }),
+    });
+    expect(made.status).toBe(201);
+    // Sooner than the list would ask by itself.
+    await row('by-a-script').waitFor();
   });
 
   it('hold the parts of an object: rules of an IP policy, secrets of a vault', async () => {

@@ -108,7 +108,7 @@ function LookAgain({ record: { id, dns }, reload }: { record: Domain; reload: ()
       <p role="status" className={problem === null ? 'text-meta text-ink-3' : 'text-cinnabar wrap-anywhere'}>
         {problem ??
           (isDone
-            ? 'Looked at every hour from here on.'
+            ? 'Looked at once a day from here on.'
             : 'Looked at every 10 s while this is open; caches may keep an old record for as long as its TTL says.')}
       </p>
     </div>

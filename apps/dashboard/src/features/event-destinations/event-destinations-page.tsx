@@ -2,7 +2,7 @@
 
 import { usePathname } from 'next/navigation';
 import type { ReactNode } from 'react';
-import { anything, field, list, object, type Reader, text } from '../../lib/shape.ts';
+import { field, list, object, type Reader, text } from '../../lib/shape.ts';
 import { LocalTime } from '../../ui/local-time.tsx';
 import { UntrustedText } from '../../ui/untrusted-text.tsx';
 import { useAccount } from '../account/account-provider.tsx';
@@ -22,19 +22,19 @@ import type { FormField, FormValues, RecordKind } from '../records/record-kind.t
 import { RecordList } from '../records/record-list.tsx';
 import { Tabs } from '../records/tabs.tsx';
 import { useRecords } from '../records/use-records.ts';
+import { type Destination, readDestination } from './destination.ts';
+import { DeliveryChip, DestinationDelivery } from './destination-delivery.tsx';
+import { readKept, type Source, sourceLine, sourceOf } from './source-line.ts';
 import { targetKinds, targetText } from './targets.ts';
 
-interface Destination extends CommonRecord {
-  readonly target: unknown;
-}
 interface Subscription extends CommonRecord {
-  readonly sources: readonly string[];
+  readonly sources: readonly Source[];
   readonly destinationIds: readonly string[];
 }
 
-const readDestination: Reader<Destination> = both(readCommon, object({ target: anything }));
+const readSource = object({ type: text, filter: text, fields: list(text) });
 const readSubscription: Reader<Subscription> = both(readCommon, (value) => ({
-  sources: field('sources', list(object({ type: text })))(value).map(({ type }) => type),
+  sources: field('sources', list(readSource))(value),
   destinationIds: field('destinations', list(object({ id: text })))(value).map(({ id }) => id),
 }));
 
@@ -61,7 +61,7 @@ const destinations: RecordKind<Destination> = {
   read: readDestination,
   noun: 'destination',
   nouns: 'destinations',
-  gridColumns: 'grid-cols-[minmax(0,1fr)_110px] @min-[640px]:grid-cols-[minmax(0,1fr)_minmax(0,1fr)_110px]',
+  gridColumns: 'grid-cols-[minmax(0,1fr)_90px] @min-[640px]:grid-cols-[minmax(0,1fr)_minmax(0,1fr)_90px_130px]',
   columns: [
     { label: 'Name', render: (record) => <NameOf record={record} /> },
     {
@@ -73,17 +73,34 @@ const destinations: RecordKind<Destination> = {
         </span>
       ),
     },
-    { label: 'Made', isFigure: true, render: ({ createdAt }) => <LocalTime iso={createdAt} className="text-ink-2" /> },
+    { label: 'State', render: ({ state }) => <DeliveryChip state={state} /> },
+    {
+      label: 'Last delivery',
+      isFigure: true,
+      className: '@max-[640px]:hidden',
+      render: ({ lastDeliveredAt }) =>
+        lastDeliveredAt === null ? (
+          <span className="text-ink-3">–</span>
+        ) : (
+          <LocalTime iso={lastDeliveredAt} className="text-ink-2" />
+        ),
+    },
   ],
   search: (record) => [record.id, record.description, targetText(record.target)].join(' '),
   title: nameOf,
-  details: (record) => (
-    <CommonFacts record={record}>
-      <Fact label="Target">
-        <UntrustedText text={targetText(record.target)} />
-      </Fact>
-    </CommonFacts>
+  isWide: true,
+  details: (record, reload) => (
+    <div className="flex flex-col gap-6">
+      <DestinationDelivery record={record} reload={reload} />
+      <CommonFacts record={record}>
+        <Fact label="Target">
+          <UntrustedText text={targetText(record.target)} />
+        </Fact>
+      </CommonFacts>
+    </div>
   ),
+  secret: ({ madeSecret }) => madeSecret,
+  secretNote: 'The receiver checks the signature of every request with it.',
   empty: {
     title: 'No destination',
     text: <p>Where events go: a webhook, a file, syslog, an OTLP collector, a bucket.</p>,
@@ -156,8 +173,8 @@ function Subscriptions({ base, tabs }: { base: string; tabs: ReactNode }) {
       name: 'sources',
       label: 'Events',
       rows: 5,
-      placeholder: 'endpoint_start.v0\nendpoint_stop.v0',
-      help: 'One type a line, such as http_request_complete.v0, agent_session_start.v0, domain_created.v0.',
+      placeholder: 'endpoint_start.v0\nhttp_request_complete.v0 where ev.http.response.status_code >= 500',
+      help: 'One type a line, such as http_request_complete.v0, agent_session_start.v0, domain_created.v0. What follows “where” picks among events of traffic.',
       problem: (value) => (linesOf(value).length === 0 ? 'Name at least one type of event.' : null),
     },
     {
@@ -175,12 +192,14 @@ function Subscriptions({ base, tabs }: { base: string; tabs: ReactNode }) {
   const form = {
     fields,
     values: (record: Subscription | null): FormValues => ({
-      sources: record?.sources.join('\n') ?? '',
+      sources: record?.sources.map(sourceLine).join('\n') ?? '',
+      // Which fields are sent is not asked here, and not lost either.
+      fields: record?.sources.filter(({ fields }) => fields.length > 0).map((source) => JSON.stringify(source)) ?? [],
       destinations: record?.destinationIds ?? [],
       ...commonValues(record),
     }),
     body: (values: FormValues): unknown => ({
-      sources: linesOf(values.sources).map((type) => ({ type })),
+      sources: linesOf(values.sources).map((line) => sourceOf(line, listOf(values.fields).map(readKept))),
       destination_ids: listOf(values.destinations),
       description: textOf(values.description),
       metadata: textOf(values.metadata),
@@ -198,7 +217,9 @@ function Subscriptions({ base, tabs }: { base: string; tabs: ReactNode }) {
       { label: 'Name', render: (record) => <NameOf record={record} /> },
       {
         label: 'Events',
-        render: ({ sources }) => <span className="block truncate font-mono text-meta">{sources.join(' ')}</span>,
+        render: ({ sources }) => (
+          <span className="block truncate font-mono text-meta">{sources.map(({ type }) => type).join(' ')}</span>
+        ),
       },
       {
         label: 'Sent to',
@@ -210,14 +231,21 @@ function Subscriptions({ base, tabs }: { base: string; tabs: ReactNode }) {
         ),
       },
     ],
-    search: (record) => [record.id, record.description, ...record.sources].join(' '),
+    search: (record) => [record.id, record.description, ...record.sources.map(sourceLine)].join(' '),
     title: nameOf,
     details: (record) => (
       <CommonFacts record={record}>
         <Fact label="Events">
           <ul className="font-mono text-url">
-            {record.sources.map((type) => (
-              <li key={type}>{type}</li>
+            {record.sources.map((source) => (
+              <li key={source.type}>
+                <UntrustedText text={sourceLine(source)} />
+                {source.fields.length > 0 && (
+                  <span className="block text-meta text-ink-3">
+                    only <UntrustedText text={source.fields.join(', ')} />
+                  </span>
+                )}
+              </li>
             ))}
           </ul>
         </Fact>
