@@ -328,6 +328,8 @@ export async function startEdge(
   const https = new TlsListener({
     proxy,
     admission,
+    wantsFingerprint: ({ policy, accountId }) =>
+      policy !== null || traffic.wants(accountId, 'http_request_complete.v0'),
     certificates,
     idleStreams,
     tcpProxy,

@@ -69,7 +69,8 @@ describe('events of traffic', () => {
       account_id: env.accountId,
       object: {
         error_code: null,
-        conn: { client_ip: '127.0.0.1', server_name: host },
+        conn: { client_ip: '127.0.0.1', server_ip: '127.0.0.1', server_name: host },
+        ja4_fingerprint: expect.stringMatching(/^t13d\d{4}00_[0-9a-f]{12}_[0-9a-f]{12}$/),
         http: {
           request: {
             method: 'GET',
@@ -79,7 +80,7 @@ describe('events of traffic', () => {
           },
           response: { status_code: 200, body_length: 5 },
         },
-        tls: { version: 'TLSv1.3' },
+        tls: { version: 'TLSv1.3', cipher_suite: expect.stringMatching(/^TLS_AES_/), client_cert: null },
       },
     });
     expect(JSON.stringify(received)).not.toContain('secret');

@@ -41,6 +41,8 @@ export interface TlsListenerOptions {
   readonly platformHosts: PlatformHosts;
   /** What proves a name to a certificate authority, PEM with its key; null: nothing is under way. */
   readonly challengeCertificate?: (serverName: string) => Promise<string | null>;
+  /** Whether somebody may ask how the visitors of this endpoint began TLS. */
+  readonly wantsFingerprint: (endpoint: Endpoint) => boolean;
   /** What URLs show when something in front maps ports; null: the listening port. */
   readonly publicPort: number | null;
   readonly log: Logger;
@@ -212,7 +214,9 @@ class TlsArrival implements Draining, Swept {
         : 'visitor';
     const arrival = arrivalOf(this.#socket, this.#peer, { serverPort: this.#listener.publicPort, serverName });
     const endpoint = purpose === 'visitor' ? this.#listener.options.proxy.routes.findHttp('https', serverName) : null;
-    if (endpoint?.policy != null) arrival.fingerprint = new ClientFingerprint(hello);
+    if (endpoint !== null && this.#listener.options.wantsFingerprint(endpoint)) {
+      arrival.fingerprint = new ClientFingerprint(hello);
+    }
     if (endpoint?.policy != null && hasRules(endpoint.policy.compiled, 'on_tcp_connect')) {
       this.#police({ endpoint, policy: endpoint.policy, arrival, serverName, hello });
       return;

@@ -1,9 +1,11 @@
+import { TLSSocket } from 'node:tls';
 import type { CapturedExchange, LifecycleEvent } from '@portico/api-contract/internal';
 import { getField } from '@portico/http-rules';
 import type { Fields } from '@portico/http1';
 import type { EventsReporter } from '../control/events-reporter.ts';
 import type { Endpoint } from '../endpoint/endpoint.ts';
-import type { Exchange } from '../proxy/exchange.ts';
+import { cipherSuite } from '../policy/tls-facts.ts';
+import type { Exchange, Visitor } from '../proxy/exchange.ts';
 
 export type TrafficEventType = 'http_request_complete.v0' | 'tcp_connection_closed.v0';
 
@@ -64,6 +66,7 @@ export class TrafficEvents {
       end: record.end,
       conn: {
         client_ip: clientIp,
+        server_ip: visitor.serverIp(),
         server_name: visitor.serverName ?? host,
         server_port: visitor.publicPort,
         start_ts: at,
@@ -82,7 +85,8 @@ export class TrafficEvents {
           body_length: record.responseBytes,
         },
       },
-      tls: visitor.tlsVersion === null ? null : { version: visitor.tlsVersion },
+      ja4_fingerprint: visitor.arrival.fingerprint?.ja4 ?? null,
+      tls: connectionTls(visitor),
       traffic_policy: { logs: plain(record.policy?.logs ?? []) },
     });
   }
@@ -102,6 +106,24 @@ export class TrafficEvents {
       },
     });
   }
+}
+
+/** Null on a plain connection. */
+function connectionTls({ arrival, tlsVersion }: Visitor): Facts[string] {
+  const { socket } = arrival;
+  if (!(socket instanceof TLSSocket)) return null;
+  const certificate = socket.getPeerX509Certificate();
+  return {
+    version: tlsVersion,
+    cipher_suite: cipherSuite(socket),
+    client_cert:
+      certificate === undefined
+        ? null
+        : {
+            serial_number: certificate.serialNumber.toLowerCase(),
+            subject: { cn: /^CN=(.*)$/m.exec(certificate.subject)?.[1] ?? '' },
+          },
+  };
 }
 
 /** By lower-case name, each with all its values. */

@@ -10,7 +10,7 @@ export function tlsFacts(socket: TLSSocket, sni: string, fingerprint: ClientFing
   const server = socket.getX509Certificate();
   return {
     version: (socket.getProtocol() ?? '').replace('TLSv', ''),
-    cipherSuite: cipherName(socket),
+    cipherSuite: cipherSuite(socket),
     sni,
     negotiatedAlpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '',
     sessionResumed: socket.isSessionReused(),
@@ -20,8 +20,8 @@ export function tlsFacts(socket: TLSSocket, sni: string, fingerprint: ClientFing
   };
 }
 
-/** A socket that is gone has none any more. */
-function cipherName(socket: TLSSocket): string {
+/** By its standard name; a socket that is gone has none any more. */
+export function cipherSuite(socket: TLSSocket): string {
   const cipher: { standardName?: string; name?: string } | undefined = socket.getCipher();
   return cipher?.standardName ?? cipher?.name ?? '';
 }

@@ -152,6 +152,7 @@ export async function startEdge({
   });
   const plain = new HttpListener({ proxy, admission, idleStreams, publicPort: null });
   const tls: TlsListener = new TlsListener({
+    wantsFingerprint: ({ policy }) => policy !== null,
     proxy,
     admission,
     certificates,

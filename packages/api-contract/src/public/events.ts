@@ -153,7 +153,14 @@ export const eventSourceTypes: readonly string[] = [
   ...audited.flatMap((name) => ['created', 'updated', 'deleted'].map((what) => `${name}_${what}.v0`)),
 ];
 
-const connectionFields = ['endpoint_id', 'conn.client_ip', 'conn.server_name', 'conn.server_port', 'conn.start_ts'];
+const connectionFields = [
+  'endpoint_id',
+  'conn.client_ip',
+  'conn.server_ip',
+  'conn.server_name',
+  'conn.server_port',
+  'conn.start_ts',
+];
 const trafficFields = new Map<string, readonly string[]>([
   [
     'http_request_complete.v0',
@@ -175,7 +182,11 @@ const trafficFields = new Map<string, readonly string[]>([
       'http.response.status_code',
       'http.response.headers',
       'http.response.body_length',
+      'ja4_fingerprint',
       'tls.version',
+      'tls.cipher_suite',
+      'tls.client_cert.serial_number',
+      'tls.client_cert.subject.cn',
       'traffic_policy.logs',
     ],
   ],
