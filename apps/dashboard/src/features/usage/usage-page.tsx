@@ -5,7 +5,6 @@ import { useEffect, useState } from 'react';
 import { bytes, count, text as figureText } from '../../lib/format.ts';
 import type { RestAnswer } from '../../lib/rest/rest-client.ts';
 import { saveFile } from '../../lib/save-file.ts';
-import { list, nullable, number, object, type Reader, text } from '../../lib/shape.ts';
 import { Button } from '../../ui/button.tsx';
 import { join } from '../../ui/join.ts';
 import { Lintel, LintelCell } from '../../ui/lintel.tsx';
@@ -16,28 +15,9 @@ import { useAccount } from '../account/account-provider.tsx';
 import { ContactStrip } from '../live/contact-strip.tsx';
 import { ListProblemStrip } from '../records/list-problem.tsx';
 import { PageHead } from '../shell/page-head.tsx';
+import { readUsage } from './read-usage.ts';
 import { type Measure, UsageChart } from './usage-chart.tsx';
 import { daysUpTo, inCsv, totalOf, type UsageBucket } from './usage-days.ts';
-
-const readBucket = object({
-  start: text,
-  endpoint_id: nullable(text),
-  url: nullable(text),
-  requests: number,
-  connections: number,
-  bytes_in: number,
-  bytes_out: number,
-  errors: number,
-});
-const readUsage: Reader<readonly UsageBucket[]> = (value) =>
-  object({ usage: list(readBucket) })(value).usage.map(
-    ({ endpoint_id: endpointId, bytes_in: bytesIn, bytes_out: bytesOut, ...rest }) => ({
-      ...rest,
-      endpointId,
-      bytesIn,
-      bytesOut,
-    }),
-  );
 
 const spans = [
   { days: 7, label: '7 days' },
