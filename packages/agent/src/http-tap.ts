@@ -182,7 +182,7 @@ export class HttpTap implements StreamTap {
       clientIp,
       startedAt,
       method,
-      path: target.slice(0, pathCharsMax),
+      path: ownText(target.slice(0, pathCharsMax)),
       upgrade,
       status: null,
       reason: '',
@@ -196,7 +196,7 @@ export class HttpTap implements StreamTap {
     if (this.#current === null) return;
     const { status, reason, fields } = head;
     this.#capture?.setResponse(head);
-    this.#tell({ ...this.#current, status, reason });
+    this.#tell({ ...this.#current, status, reason: ownText(reason) });
     if (status === 101) this.#upgrade(fields);
     else if (mayRefuse(status, fields)) this.#suspect = { status, fields, text: '' };
     const isEvents = fieldOf(fields, 'content-type')?.toLowerCase().startsWith('text/event-stream') === true;
@@ -276,6 +276,11 @@ export class HttpTap implements StreamTap {
     this.#events = null;
     this.#suspect = null;
   }
+}
+
+/** A copy: a part of a text keeps all that it was cut from in memory, and lists keep hundreds of exchanges. */
+function ownText(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
 }
 
 const proxySignature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');

@@ -21,6 +21,7 @@ import { explainRefusal } from '../output/refusal-kind.ts';
 import { endpointFromFlags } from '../tunnels/endpoint-from-flags.ts';
 import { TunnelSet } from '../tunnels/tunnel-set.ts';
 import { parsed, type WantedEndpoint, wantedEndpoints } from '../tunnels/wanted-endpoint.ts';
+import { keepYoungGenerationSmall } from '../young-generation.ts';
 import type { TunnelFlags, TunnelProto } from './tunnel-flags.ts';
 
 /** `http`, `tcp`, `tls`: one endpoint until Ctrl-C. Resolves with the exit code. */
@@ -90,6 +91,7 @@ async function run(
   const { captureBytes, webAddr } = settings;
   const captures = captureBytes === null || webAddr === null ? null : new CaptureStore({ maxBytes: captureBytes });
   collectBuffersYoung();
+  keepYoungGenerationSmall();
   const agent = connectAgent({
     connectUrl: settings.connectUrl,
     ca: settings.ca,

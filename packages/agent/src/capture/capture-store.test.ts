@@ -1,3 +1,5 @@
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../clock.ts';
 import { HttpTap } from '../http-tap.ts';
@@ -37,6 +39,44 @@ describe('kept exchanges', () => {
     expect(captures.list({ limit: 1 })[0]?.target).toBe('/99');
     captures.clear();
     expect({ bytes: captures.bytes, size: captures.size }).toEqual({ bytes: 0, size: 0 });
+  });
+
+  it('are counted as what they cost, however small their pieces are', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect: unknown = runInNewContext('gc');
+    const usedBytes = async (): Promise<number> => {
+      // Buffers are given back beside the collection; the next one waits for that.
+      for (let i = 0; i < 3; i += 1) {
+        if (typeof collect === 'function') collect();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      const { used_heap_size: heap, external_memory: buffers } = getHeapStatistics();
+      return heap + buffers;
+    };
+    const small = (captures: CaptureStore): void => {
+      for (let i = 0; i < 4000; i += 1) exchange(tapInto(captures), `/${i}`, Buffer.alloc(10));
+    };
+    const longHeads = (captures: CaptureStore): void => {
+      const fields = Array.from({ length: 20 }, (_, i) => `x-field-${i}: a value of some length\r\n`).join('');
+      for (let i = 0; i < 2000; i += 1) {
+        const tap = tapInto(captures);
+        tap.request(Buffer.from(`GET /${i} HTTP/1.1\r\nhost: a\r\n${fields}\r\n`));
+        tap.response(Buffer.from(`HTTP/1.1 204 No Content Here\r\n${fields}\r\n`));
+      }
+    };
+    const dribbled = (captures: CaptureStore): void => {
+      const tap = tapInto(captures);
+      tap.request(Buffer.from('GET / HTTP/1.1\r\nhost: a\r\n\r\n'));
+      tap.response(Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n'));
+      for (let i = 0; i < 100_000; i += 1) tap.response(Buffer.from('0123456789'));
+    };
+    for (const fill of [small, longHeads, dribbled]) {
+      const captures = new CaptureStore();
+      const before = await usedBytes();
+      fill(captures);
+      expect((await usedBytes()) - before).toBeLessThan(captures.bytes * 1.2 + 1_500_000);
+      expect(captures.size).toBeGreaterThan(0);
+    }
   });
 
   it('keep the begin of a long body and say how long it was', () => {

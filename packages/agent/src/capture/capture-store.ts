@@ -20,8 +20,9 @@ export interface CaptureEvents {
 export const defaultCaptureBytes = 50_000_000;
 const defaultBodyBytes = 1_048_576;
 const messagesMax = 200;
-/** What an exchange costs beside its texts and bytes. */
-const overheadBytes = 1024;
+/** What an exchange costs beside its texts and bytes, and a message beside its payload: as measured, rounded up. */
+const overheadBytes = 2048;
+const messageOverheadBytes = 400;
 
 /** The last exchanges, heads and bodies, in memory only and never more of them than `maxBytes`. */
 export class CaptureStore extends EventEmitter<CaptureEvents> {
@@ -74,7 +75,7 @@ export class CaptureStore extends EventEmitter<CaptureEvents> {
       },
     });
     this.#captures.set(capture.id, capture);
-    this.#grow(capture, overheadBytes + fieldsBytes(start.fields) + start.target.length);
+    this.#grow(capture, capture.bytes);
     this.emit('changed', capture);
     return capture;
   }
@@ -150,14 +151,12 @@ export class Capture {
   readonly upgrade: string | null;
   readonly replayOf: string | null;
   readonly #hooks: CaptureHooks;
-  readonly #start: CaptureStart;
+  readonly #minor: 0 | 1;
+  /** Method, target and fields. */
+  readonly #requestHead: string;
   readonly #request: Body;
-  #response: {
-    readonly status: number;
-    readonly reason: string;
-    readonly minor: 0 | 1;
-    readonly fields: Fields;
-  } | null = null;
+  /** `head` is the reason and the fields. */
+  #response: { readonly status: number; readonly minor: 0 | 1; readonly head: string } | null = null;
   #responseBody: Body;
   #messages: StreamMessage[] = [];
   #messagesTotal = 0;
@@ -169,7 +168,8 @@ export class Capture {
 
   constructor(start: CaptureStart, hooks: CaptureHooks) {
     this.#hooks = hooks;
-    this.#start = start;
+    this.#minor = start.minor;
+    this.#requestHead = pack([start.method, start.target, ...start.fields]);
     this.id = hooks.id;
     this.seq = hooks.seq;
     this.endpoint = start.endpoint;
@@ -179,25 +179,28 @@ export class Capture {
     this.replayOf = start.replayOf;
     this.#request = new Body(hooks.bodyBytesMax);
     this.#responseBody = new Body(hooks.bodyBytesMax);
-    this.#bytes = overheadBytes + fieldsBytes(start.fields) + start.target.length;
+    this.#bytes = overheadBytes + this.#requestHead.length;
   }
 
   get request(): CapturedRequest {
-    const { method, target, minor, fields } = this.#start;
-    return { method, target, minor, fields, ...this.#request.read() };
+    const [method = '', target = '', ...fields] = unpack(this.#requestHead);
+    return { method, target, minor: this.#minor, fields, ...this.#request.read() };
   }
 
   /** Null while none has come. */
   get response(): CapturedResponse | null {
-    return this.#response === null ? null : { ...this.#response, ...this.#responseBody.read() };
+    if (this.#response === null) return null;
+    const { status, minor, head } = this.#response;
+    const [reason = '', ...fields] = unpack(head);
+    return { status, reason, minor, fields, ...this.#responseBody.read() };
   }
 
   get method(): string {
-    return this.#start.method;
+    return unpack(this.#requestHead)[0] ?? '';
   }
 
   get target(): string {
-    return this.#start.target;
+    return unpack(this.#requestHead)[1] ?? '';
   }
 
   get status(): number | null {
@@ -241,13 +244,14 @@ export class Capture {
   }
 
   endRequest(trailers: Fields): void {
-    this.#request.trailers = trailers;
-    this.#count(fieldsBytes(trailers));
+    this.#count(this.#request.setTrailers(trailers));
   }
 
-  setResponse(head: { status: number; reason: string; minor: 0 | 1; fields: Fields }): void {
-    this.#response = head;
-    this.#count(fieldsBytes(head.fields));
+  setResponse(response: { status: number; reason: string; minor: 0 | 1; fields: Fields }): void {
+    const { status, reason, minor, fields } = response;
+    const head = pack([reason, ...fields]);
+    this.#response = { status, minor, head };
+    this.#count(head.length);
     this.#hooks.onChange();
   }
 
@@ -256,16 +260,16 @@ export class Capture {
   }
 
   endResponse(trailers: Fields): void {
-    this.#responseBody.trailers = trailers;
-    this.#count(fieldsBytes(trailers));
+    this.#count(this.#responseBody.setTrailers(trailers));
   }
 
   addMessage(message: StreamMessage): void {
     if (this.#isForgotten) return;
     this.#messagesTotal += 1;
     this.#messages.push(message);
-    let bytes = message.payload.length + 100;
-    if (this.#messages.length > messagesMax) bytes -= (this.#messages.shift()?.payload.length ?? 0) + 100;
+    let bytes = message.payload.length + messageOverheadBytes;
+    if (this.#messages.length > messagesMax)
+      bytes -= (this.#messages.shift()?.payload.length ?? 0) + messageOverheadBytes;
     this.#count(bytes);
     this.#hooks.onChange();
   }
@@ -293,44 +297,60 @@ export class Capture {
 }
 
 class Body {
-  trailers: Fields = [];
   bytes = 0;
   readonly #max: number;
-  #pieces: Buffer[] = [];
+  #trailers = '';
+  /** Filled to `kept`: one for all pieces, because each buffer costs more than a short piece holds. */
+  #buffer: Buffer = Buffer.alloc(0);
   #kept = 0;
 
   constructor(max: number) {
     this.#max = max;
   }
 
-  /** Copies what still fits; returns how much that was. */
+  /** Copies what still fits; returns by how much it grew. */
   add(slice: Buffer): number {
     this.bytes += slice.length;
     const length = Math.min(slice.length, this.#max - this.#kept);
     if (length <= 0) return 0;
-    // A slice would keep the whole buffer alive that it came in.
-    const copy = Buffer.allocUnsafeSlow(length);
-    slice.copy(copy, 0, 0, length);
-    this.#pieces.push(copy);
-    this.#kept += length;
-    return length;
+    const before = this.#buffer.length;
+    const wanted = this.#kept + length;
+    if (wanted > before) {
+      const grown = Buffer.allocUnsafeSlow(Math.min(this.#max, Math.max(wanted, 2 * before)));
+      this.#buffer.copy(grown, 0, 0, this.#kept);
+      this.#buffer = grown;
+    }
+    slice.copy(this.#buffer, this.#kept, 0, length);
+    this.#kept = wanted;
+    return this.#buffer.length - before;
+  }
+
+  setTrailers(trailers: Fields): number {
+    this.#trailers = pack(trailers);
+    return this.#trailers.length;
   }
 
   read(): Pick<CapturedMessage, 'body' | 'bodyBytes' | 'trailers' | 'isTruncated'> {
-    if (this.#pieces.length > 1) this.#pieces = [Buffer.concat(this.#pieces)];
     return {
-      body: this.#pieces[0] ?? Buffer.alloc(0),
+      body: this.#buffer.subarray(0, this.#kept),
       bodyBytes: this.bytes,
-      trailers: this.trailers,
+      trailers: unpack(this.#trailers),
       isTruncated: this.#kept < this.bytes,
     };
   }
 }
 
-function fieldsBytes(fields: Fields): number {
-  let bytes = 0;
-  for (const text of fields) bytes += text.length + 8;
-  return bytes;
+/**
+ * Texts of a head as one of its own. Each for itself is a view into all that was read with it, which it would keep in
+ * memory, and costs some hundred bytes.
+ */
+function pack(texts: readonly string[]): string {
+  return texts.join('\n');
+}
+
+/** No text of a head has a line break in it. */
+function unpack(packed: string): string[] {
+  return packed === '' ? [] : packed.split('\n');
 }
 
 const letters = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
