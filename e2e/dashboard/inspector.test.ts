@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { type CapturedExchange, InternalClient } from '@portico/api-contract/internal';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
 import { openStage, type Stage, type WatchedPage } from '../support/dashboard-stage.ts';
 import { visit } from '../support/visit.ts';
 
@@ -23,6 +24,9 @@ const upstream = createServer((request, response) => {
   });
 });
 
+const sockets = new WebSocketServer({ server: upstream, perMessageDeflate: { threshold: 0 } });
+sockets.on('connection', (socket) => socket.on('message', (data) => socket.send(`you said ${data}`)));
+
 beforeAll(async () => {
   stage = await openStage();
   await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
@@ -37,6 +41,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await stage.close();
+  sockets.close();
   upstream.close();
 });
 
@@ -96,6 +101,34 @@ describe('the inspector', () => {
     await difference.getByText('2 differences').waitFor();
     await difference.getByText('ok', { exact: true }).waitFor();
     expect(await difference.textContent()).toContain('500');
+  });
+
+  it('shows the messages of a WebSocket while they pass, and runs none of them', async () => {
+    const { hostname } = new URL(url);
+    const client = new WebSocket(`wss://${hostname}:${stage.env.https.port}/chat`, {
+      lookup: (_name, _options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]),
+      ca: readFileSync(stage.env.caFile),
+    });
+    await new Promise((resolve, reject) => client.once('open', resolve).once('error', reject));
+    await page.goto(`${base}/inspector`);
+    await row('/chat').getByText('WS', { exact: true }).waitFor();
+    await row('/chat').getByText('open', { exact: true }).waitFor();
+    await row('/chat').locator('a').click();
+    await page.getByRole('tab', { name: 'Messages' }).click();
+    await page.getByText('No message yet').waitFor();
+    client.send('<img src=x onerror="document.title=\'owned\'">');
+    await page.locator('[data-message="2"]').getByText('you said <img src=x').waitFor();
+    client.send(Buffer.from([1, 2, 255]));
+    await page.locator('[data-message="3"]').getByText('01 02 ff').waitFor();
+    await page.locator('[data-message="2"] button').click();
+    await page.getByRole('region', { name: 'Message', exact: true }).getByText('you said <img').waitFor();
+    await page.getByRole('button', { name: 'From the upstream', exact: true }).click();
+    await expect.poll(() => page.locator('[data-message]').count()).toBe(2);
+    client.close(1000, 'enough');
+    await page.locator('[data-message="6"]').getByText('1000 enough').waitFor();
+    await page.getByRole('tab', { name: 'Summary' }).click();
+    await page.getByText('and is closed').waitFor();
+    expect(await page.title()).toContain('Inspector');
   });
 
   it('stays quick while 500 requests a second come in', async () => {

@@ -20,6 +20,7 @@ const answer = (status: number, headers: [string, string][], body: string): Exch
   timing: { policy_ms: null, tunnel_ms: null, wait_ms: 1, total_ms: 1 },
   request_bytes: 0,
   response_bytes: body.length,
+  message_count: 0,
   replay_of: null,
   replayed_by: null,
   policy: null,

@@ -11,28 +11,38 @@ import { useAccount } from '../account/account-provider.tsx';
 import { Fact, Facts } from '../records/facts.tsx';
 import { problemText } from '../records/form-view.tsx';
 import { BodyView } from './body-view.tsx';
-import { type ExchangeDetail as Detail, readDetail } from './exchange.ts';
+import { type ExchangeDetail as Detail, hasMessages, methodOf, readDetail } from './exchange.ts';
 import { asCurl, asHar } from './export.ts';
 import { HeadersTable } from './headers-table.tsx';
+import { MessagesView } from './messages-view.tsx';
 import { ReplayForm } from './replay-form.tsx';
 import { Replays } from './replays.tsx';
 import { TimingLintel } from './timing-bar.tsx';
-import { clock, Method, milliseconds, Status, sizeOf } from './words.tsx';
+import { clock, durationOf, Method, Status, sizeOf } from './words.tsx';
 
-const tabs = ['Summary', 'Request', 'Response', 'Replays'] as const;
-type Tab = (typeof tabs)[number];
+type Tab = 'Summary' | 'Request' | 'Response' | 'Messages' | 'Replays';
+
+function tabsOf(detail: Detail): readonly Tab[] {
+  return hasMessages(detail)
+    ? ['Summary', 'Request', 'Response', 'Messages', 'Replays']
+    : ['Summary', 'Request', 'Response', 'Replays'];
+}
 
 type Load = { readonly kind: 'loading' | 'gone' | 'no-contact' } | { readonly kind: 'here'; readonly detail: Detail };
 
 export interface ExchangeDetailProps {
   readonly id: string;
+  /** The list says that it has ended. */
+  readonly isOver: boolean;
+  /** Messages that passed, as last heard; 0 when nothing was. */
+  readonly messageCount: number;
   readonly onClose: () => void;
   readonly onRemoved: () => void;
   readonly onOpen: (id: string) => void;
 }
 
 /** One exchange: what was asked and answered, where the time went, what the policy did; and sending it again. */
-export function ExchangeDetail({ id, onClose, onRemoved, onOpen }: ExchangeDetailProps) {
+export function ExchangeDetail({ id, isOver, messageCount, onClose, onRemoved, onOpen }: ExchangeDetailProps) {
   const { rest, mayChange } = useAccount();
   const [load, setLoad] = useState<Load>({ kind: 'loading' });
   const [tab, setTab] = useState<Tab>('Summary');
@@ -53,6 +63,17 @@ export function ExchangeDetail({ id, onClose, onRemoved, onOpen }: ExchangeDetai
     });
     return () => asking.abort();
   }, [rest, id]);
+
+  // What was open when it was read has its last figures now.
+  const isStale = isOver && load.kind === 'here' && load.detail.outcome === 'open';
+  useEffect(() => {
+    if (!isStale) return;
+    const asking = new AbortController();
+    void rest.get(`/exchanges/${encodeURIComponent(id)}`, readDetail, asking.signal).then((answer) => {
+      if (answer.kind === 'ok' && !asking.signal.aborted) setLoad({ kind: 'here', detail: answer.value });
+    });
+    return () => asking.abort();
+  }, [rest, id, isStale]);
 
   const replay = async (changes: object) => {
     setBusy(true);
@@ -76,7 +97,8 @@ export function ExchangeDetail({ id, onClose, onRemoved, onOpen }: ExchangeDetai
       if (key === 'escape') onClose();
       else if (key === 'r' && mayChange && load.kind === 'here') void replay({});
       else if (key === 'e' && mayChange && load.kind === 'here') setEditing(true);
-      else if (number >= 1 && number <= tabs.length) setTab(tabs[number - 1] ?? 'Summary');
+      else if (number >= 1 && number <= 5 && load.kind === 'here')
+        setTab((now) => tabsOf(load.detail)[number - 1] ?? now);
       else if (key === 'c' && load.kind === 'here') void copyCurl(load.detail);
       else return;
       event.preventDefault();
@@ -106,7 +128,7 @@ export function ExchangeDetail({ id, onClose, onRemoved, onOpen }: ExchangeDetai
         <BackLink onClose={onClose} />
         <div className="flex items-start gap-3">
           <h2 className="min-w-0 flex-1 font-mono text-prose wrap-anywhere">
-            <Method method={detail.method} />{' '}
+            <Method method={methodOf(detail)} />{' '}
             <span className="font-strong">
               <UntrustedText text={detail.path} />
             </span>
@@ -161,7 +183,7 @@ export function ExchangeDetail({ id, onClose, onRemoved, onOpen }: ExchangeDetai
       {isEditing && <ReplayForm detail={detail} isBusy={isBusy} onSend={replay} onCancel={() => setEditing(false)} />}
       <TimingLintel line={detail} />
       <div role="tablist" aria-label="Parts of the exchange" className="flex gap-5 border-b border-line">
-        {tabs.map((name) => (
+        {tabsOf(detail).map((name) => (
           <button
             key={name}
             type="button"
@@ -174,6 +196,11 @@ export function ExchangeDetail({ id, onClose, onRemoved, onOpen }: ExchangeDetai
             )}
           >
             {name}
+            {name === 'Messages' && (
+              <span className="figures ml-1.5 text-meta text-ink-3">
+                {Math.max(detail.message_count, messageCount)}
+              </span>
+            )}
           </button>
         ))}
       </div>
@@ -181,6 +208,7 @@ export function ExchangeDetail({ id, onClose, onRemoved, onOpen }: ExchangeDetai
         {tab === 'Summary' && <Summary detail={detail} onOpen={onOpen} />}
         {tab === 'Request' && <Side detail={detail} which="request" />}
         {tab === 'Response' && <Side detail={detail} which="response" />}
+        {tab === 'Messages' && <MessagesView detail={detail} told={messageCount} />}
         {tab === 'Replays' && <Replays original={detail} fresh={replayed} onOpen={onOpen} />}
       </div>
     </section>
@@ -218,7 +246,7 @@ function Summary({ detail, onOpen }: { detail: Detail; onOpen: (id: string) => v
         <Fact label="Sent · received">
           {sizeOf(detail.request_bytes)} · {sizeOf(detail.response_bytes)}
         </Fact>
-        <Fact label="Took">{milliseconds(detail.timing.total_ms)}</Fact>
+        <Fact label="Took">{durationOf(detail)}</Fact>
         {detail.outcome !== 'complete' && <Fact label="Ended">{endings[detail.outcome]}</Fact>}
         {replayOf !== null && (
           <Fact label="Repeats">
@@ -270,7 +298,8 @@ function Summary({ detail, onOpen }: { detail: Detail; onOpen: (id: string) => v
 const endings: Record<Exclude<Detail['outcome'], 'complete'>, string> = {
   cut: 'the answer broke off',
   gone: 'the visitor left before the end',
-  upgraded: 'the connection became another protocol’s, such as WebSocket',
+  upgraded: 'the connection was another protocol’s, such as WebSocket, and is closed',
+  open: 'not yet: it goes on',
 };
 
 function Side({ detail, which }: { detail: Detail; which: 'request' | 'response' }) {

@@ -20,6 +20,7 @@ const at = (ms: number, id = `req_${ms}`): ExchangeLine => ({
   timing: { policy_ms: null, tunnel_ms: null, wait_ms: 1, total_ms: 1 },
   request_bytes: 0,
   response_bytes: 0,
+  message_count: 0,
   replay_of: null,
   replayed_by: null,
 });

@@ -27,7 +27,7 @@ const lineFields = {
   path: text,
   status_code: nullable(number),
   error_code: nullable(text),
-  outcome: oneOf('complete', 'cut', 'gone', 'upgraded'),
+  outcome: oneOf('complete', 'cut', 'gone', 'upgraded', 'open'),
   client_ip: text,
   http_version: text,
   agent: nullable(text),
@@ -40,6 +40,7 @@ const lineFields = {
   }),
   request_bytes: number,
   response_bytes: number,
+  message_count: number,
   replay_of: nullable(text),
   replayed_by: nullable(text),
 };
@@ -73,13 +74,21 @@ export type ExchangeNews =
   | {
       readonly kind: 'exchanges';
       readonly exchanges: readonly ExchangeLine[];
+      /** Exchanges with new messages, and how many they have by now. */
+      readonly messages: readonly { readonly id: string; readonly count: number }[];
       readonly missed: number;
       readonly dropped: number;
     }
   | { readonly kind: 'ping' };
 
 const news = union<ExchangeNews>({
-  exchanges: object({ kind: oneOf('exchanges'), exchanges: list(readLine), missed: number, dropped: number }),
+  exchanges: object({
+    kind: oneOf('exchanges'),
+    exchanges: list(readLine),
+    messages: list(object({ id: text, count: number })),
+    missed: number,
+    dropped: number,
+  }),
   ping: object({ kind: oneOf('ping') }),
 });
 
@@ -89,6 +98,17 @@ export const readNews = (data: string): ExchangeNews => news(JSON.parse(data));
 /** `1xx` to `5xx`, or `none`: it got no answer. */
 export function classOf({ status_code: status }: ExchangeLine): string {
   return status === null ? 'none' : `${Math.floor(status / 100)}xx`;
+}
+
+/** What its method says of it: a WebSocket and a stream of events are more than a GET. */
+export function methodOf({ method, status_code: status, outcome, message_count: messages }: ExchangeLine): string {
+  if (status === 101) return 'WS';
+  return outcome === 'open' || messages > 0 ? 'SSE' : method;
+}
+
+/** It has a list of messages. */
+export function hasMessages(line: ExchangeLine): boolean {
+  return line.message_count > 0 || line.outcome === 'open' || line.status_code === 101;
 }
 
 /** It went wrong: a 5xx, an answer that broke off, or none at all though the visitor stayed. */

@@ -22,6 +22,7 @@ const exchange: ExchangeDetail = {
   timing: { policy_ms: null, tunnel_ms: 1, wait_ms: 20, total_ms: 30 },
   request_bytes: 4,
   response_bytes: 2,
+  message_count: 0,
   replay_of: null,
   replayed_by: null,
   policy: null,

@@ -20,6 +20,7 @@ const line: ExchangeLine = {
   timing: { policy_ms: 1, tunnel_ms: 2, wait_ms: 200, total_ms: 251.4 },
   request_bytes: 1_000,
   response_bytes: 2_000_000,
+  message_count: 0,
   replay_of: null,
   replayed_by: null,
 };

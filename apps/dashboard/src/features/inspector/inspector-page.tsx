@@ -18,13 +18,13 @@ import { ListProblemStrip } from '../records/list-problem.tsx';
 import { pathOfPlace, recordPlace } from '../records/record-path.ts';
 import { PageHead } from '../shell/page-head.tsx';
 import { CaptureDialog, useCapture } from './capture-setting.tsx';
-import { classOf, type ExchangeLine, readDetail } from './exchange.ts';
+import { classOf, type ExchangeLine, hasMessages, methodOf, readDetail } from './exchange.ts';
 import { ExchangeDetail } from './exchange-detail.tsx';
 import { asHar } from './export.ts';
 import { accepts, parseFilter, toggled } from './filter.ts';
 import { TimingBar } from './timing-bar.tsx';
 import { useExchanges } from './use-exchanges.ts';
-import { clock, Method, milliseconds, Status, sizeOf } from './words.tsx';
+import { clock, durationOf, Method, Status, sizeOf } from './words.tsx';
 
 const classes = ['2xx', '3xx', '4xx', '5xx', 'none'] as const;
 const classTones: Record<(typeof classes)[number], string> = {
@@ -70,9 +70,11 @@ export function InspectorPage() {
   const terms = useMemo(() => parseFilter(deferred), [deferred]);
   const lines = exchanges.lines;
   const shown = useMemo(() => lines?.filter((line) => accepts(terms, line)) ?? [], [lines, terms]);
+  const openLine = useMemo(() => lines?.find(({ id }) => id === openId), [lines, openId]);
   const counts = useMemo(() => countClasses(lines ?? []), [lines]);
   const scaleMs = useMemo(
-    () => shown.slice(0, 500).reduce((most, line) => Math.max(most, line.timing.total_ms), 1),
+    () =>
+      shown.slice(0, 500).reduce((most, line) => (hasMessages(line) ? most : Math.max(most, line.timing.total_ms)), 1),
     [shown],
   );
 
@@ -255,6 +257,8 @@ export function InspectorPage() {
                 <ExchangeDetail
                   key={openId}
                   id={openId}
+                  isOver={openLine !== undefined && openLine.outcome !== 'open'}
+                  messageCount={exchanges.messageCounts.get(openId) ?? 0}
                   onClose={() => go(null)}
                   onOpen={(id) => go(id)}
                   onRemoved={() => {
@@ -381,7 +385,7 @@ function ListRow({ line, scaleMs, isOpen, isNarrow, href, onOpen }: ListRowProps
           </span>
         )}
         <span className="w-[58px] shrink-0 text-meta">
-          <Method method={line.method} />
+          <Method method={methodOf(line)} />
         </span>
         <span className="min-w-0 flex-1 truncate font-mono text-url">
           {line.replay_of !== null && <span className="text-ink-3">↻ </span>}
@@ -393,9 +397,7 @@ function ListRow({ line, scaleMs, isOpen, isNarrow, href, onOpen }: ListRowProps
         <span className="max-sm:hidden">
           <TimingBar line={line} scaleMs={scaleMs} />
         </span>
-        <span className="figures w-[64px] shrink-0 text-right text-meta text-ink-2">
-          {milliseconds(line.timing.total_ms)}
-        </span>
+        <span className="figures w-[64px] shrink-0 text-right text-meta text-ink-2">{durationOf(line)}</span>
         {!isNarrow && (
           <span className="figures w-[64px] shrink-0 text-right text-meta text-ink-3 max-md:hidden">
             {sizeOf(line.response_bytes)}

@@ -27,7 +27,7 @@ export function hopsOf({ timing }: ExchangeLine): readonly Hop[] {
 export function TimingBar({ line, scaleMs }: { line: ExchangeLine; scaleMs: number }) {
   const width = 64;
   const total = line.timing.total_ms;
-  const long = Math.max(2, (Math.log1p(total) / Math.log1p(Math.max(scaleMs, 1))) * width);
+  const long = Math.min(width, Math.max(2, (Math.log1p(total) / Math.log1p(Math.max(scaleMs, 1))) * width));
   let at = 0;
   return (
     <svg viewBox={`0 0 ${width} 7`} width={width} height="7" aria-hidden="true" className="shrink-0">

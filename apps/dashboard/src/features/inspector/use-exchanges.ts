@@ -23,10 +23,13 @@ export interface Exchanges {
   readonly hasOlder: boolean;
   readonly loadOlder: () => Promise<void>;
   readonly forget: (id: string) => void;
+  /** How many messages an exchange has by now, of those that this page has heard of. */
+  readonly messageCounts: ReadonlyMap<string, number>;
 }
 
 const pageSize = 100;
 const waitingMax = 10_000;
+const countsMax = 1_000;
 
 /** An account's exchanges: those that are kept, then each as it is recorded; none is lost while the list is paused. */
 export function useExchanges(): Exchanges {
@@ -37,6 +40,7 @@ export function useExchanges(): Exchanges {
   const [contact, setContact] = useState<Contact>({ kind: 'connecting' });
   const [problem, setProblem] = useState<ListProblem | null>(null);
   const [counts, setCounts] = useState({ missed: 0, dropped: 0 });
+  const [messageCounts, setMessageCounts] = useState<ReadonlyMap<string, number>>(new Map());
   const [rate, setRate] = useState(0);
   const [older, setOlder] = useState<string | null>(null);
   const paused = useRef(false);
@@ -60,6 +64,11 @@ export function useExchanges(): Exchanges {
           if (message.kind === 'ping') return 'message';
           recent.current += message.exchanges.length + message.missed;
           setCounts((had) => ({ missed: had.missed + message.missed, dropped: had.dropped + message.dropped }));
+          if (message.messages.length > 0)
+            setMessageCounts(
+              (had) =>
+                new Map([...had, ...message.messages.map(({ id, count }) => [id, count] as const)].slice(-countsMax)),
+            );
           if (paused.current) setWaiting((had) => [...had, ...message.exchanges].slice(-waitingMax));
           else setLines((had) => withNewer(had ?? [], message.exchanges));
           return 'message';
@@ -120,5 +129,6 @@ export function useExchanges(): Exchanges {
     hasOlder: older !== null,
     loadOlder,
     forget,
+    messageCounts,
   };
 }

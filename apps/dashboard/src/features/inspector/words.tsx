@@ -8,6 +8,8 @@ const methodTones: Record<string, string> = {
   PUT: 'text-ochre',
   PATCH: 'text-wisteria',
   DELETE: 'text-cinnabar',
+  WS: 'text-verdigris',
+  SSE: 'text-verdigris',
 };
 
 export function Method({ method }: { method: string }) {
@@ -38,7 +40,15 @@ export function Status({ line }: { line: ExchangeLine }) {
 export function milliseconds(ms: number): string {
   if (ms < 10) return `${ms.toFixed(1)} ms`;
   if (ms < 10_000) return `${Math.round(ms)} ms`;
-  return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 120_000) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 7_200) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+}
+
+/** How long it took; of one that goes on, that it does. */
+export function durationOf({ outcome, timing }: ExchangeLine): string {
+  return outcome === 'open' ? 'open' : milliseconds(timing.total_ms);
 }
 
 export function sizeOf(count: number): string {
