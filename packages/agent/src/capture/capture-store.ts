@@ -30,6 +30,8 @@ export class CaptureStore extends EventEmitter<CaptureEvents> {
   readonly bodyBytesMax: number;
   /** Oldest first. */
   readonly #captures = new Map<string, Capture>();
+  /** Goes on from eviction to eviction: a new one would walk over the places of all that were evicted before. */
+  #oldestFirst = this.#captures.values();
   #bytes = 0;
   #total = 0;
   #passedOver = 0;
@@ -97,6 +99,7 @@ export class CaptureStore extends EventEmitter<CaptureEvents> {
 
   clear(): void {
     this.#captures.clear();
+    this.#oldestFirst = this.#captures.values();
     this.#bytes = 0;
     this.emit('cleared');
   }
@@ -108,8 +111,9 @@ export class CaptureStore extends EventEmitter<CaptureEvents> {
       return;
     }
     this.#bytes += bytes;
-    for (const oldest of this.#captures.values()) {
-      if (this.#bytes <= this.maxBytes) return;
+    while (this.#bytes > this.maxBytes) {
+      const { value: oldest } = this.#oldestFirst.next();
+      if (oldest === undefined) return;
       this.#captures.delete(oldest.id);
       this.#bytes -= oldest.bytes;
       oldest.forget();
@@ -355,8 +359,17 @@ function unpack(packed: string): string[] {
 
 const letters = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
+const idLetters = 27;
+/** Drawn for many at once: a call for each costs more than all else of an id. */
+let random = Buffer.alloc(0);
+let randomAt = 0;
+
 function captureId(): string {
+  if (randomAt + idLetters > random.length) {
+    random = randomBytes(64 * idLetters);
+    randomAt = 0;
+  }
   let id = 'airt_';
-  for (const byte of randomBytes(27)) id += letters[byte % 62];
+  for (const end = randomAt + idLetters; randomAt < end; randomAt += 1) id += letters[(random[randomAt] ?? 0) % 62];
   return id;
 }
