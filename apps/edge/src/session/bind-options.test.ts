@@ -28,7 +28,6 @@ describe('bind options', () => {
   });
 
   it.each([
-    ['HostHeaderRewrite', true],
     ['ProxyProto', 3],
     ['SomethingNew', true],
   ])('refuses %s by its name', (name, value) => {

@@ -19,6 +19,7 @@ const HONOURED: ReadonlySet<OptionName> = new Set<OptionName>([
   'BasicAuth',
   'CircuitBreaker',
   'Compression',
+  'HostHeaderRewrite',
   'IPRestriction',
   'MutualTLSAtAgent',
   'MutualTLSAtEdge',

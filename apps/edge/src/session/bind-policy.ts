@@ -12,11 +12,20 @@ export interface BindDocuments {
   readonly written: string;
 }
 
-/** @throws PorticoError 310 naming an option that cannot be read */
-export function bindDocuments(proto: TunnelProto, raw: RawOptions, options: BindOptions): BindDocuments {
+/**
+ * @param forwardsTo the upstream in the agent's words
+ * @throws PorticoError 310 naming an option that cannot be read
+ */
+export function bindDocuments(
+  proto: TunnelProto,
+  raw: RawOptions,
+  options: BindOptions,
+  forwardsTo: string,
+): BindDocuments {
   const read = readBindOptions(raw);
   if (read.kind === 'refused') throw new PorticoError(310, { option: read.reason });
-  const classic = translateOptions(withOlderAuth(read.options, options.auth), proto);
+  const asked = withOlderAuth(read.options, options.auth);
+  const classic = translateOptions(options.hostHeaderRewrite ? withOwnHost(asked, forwardsTo) : asked, proto);
   return {
     classic: classic === null ? null : JSON.stringify(classic),
     written: options.trafficPolicy === '' ? olderPolicy(options.policy) : options.trafficPolicy,
@@ -36,6 +45,16 @@ function withOlderAuth(options: ClassicOptions, auth: string): ClassicOptions {
   const colon = auth.indexOf(':');
   if (colon === -1) throw new PorticoError(310, { option: 'Auth without a colon' });
   return { ...options, basicAuth: [{ username: auth.slice(0, colon), password: auth.slice(colon + 1) }] };
+}
+
+/** The upstream sees its own name as Host, unless the agent gives one of its choice. */
+function withOwnHost(options: ClassicOptions, forwardsTo: string): ClassicOptions {
+  if (options.requestHeaders?.add.some(([name]) => name.toLowerCase() === 'host') === true) return options;
+  const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(forwardsTo) ? forwardsTo : `http://${forwardsTo}`);
+  if (url === null || url.host === '' || !['http:', 'https:'].includes(url.protocol)) {
+    throw new PorticoError(310, { option: 'HostHeaderRewrite for an upstream without a URL' });
+  }
+  return { ...options, hostHeader: url.host };
 }
 
 /** The deprecated policy is an object in the same form; null and empty ask for nothing. */

@@ -295,7 +295,7 @@ export class Bindings {
     if (request.ipPolicyRef !== '') throw new PorticoError(310, { option: 'IPPolicyRef' });
     const options = honouredOptions(proto, request.rawOpts);
     const optionsHash = hashOptions(request.rawOpts);
-    const documents = bindDocuments(proto, request.rawOpts, options);
+    const documents = bindDocuments(proto, request.rawOpts, options, request.forwardsTo);
     const proof = this.#readProof(session, request, optionsHash);
     // A labelled tunnel has no token: that its client came back has to do.
     const takenBack = proof !== null || (labels !== null && session.comesBack);

@@ -169,8 +169,12 @@ export function errorCode(answer: Json): string | null {
   return parseErrorText(String(answer.Error)).code;
 }
 
-/** Serves every proxied stream with one HTTP answer that names the server and what was asked. */
-export function serveHttp(name: string, headers: ProxyHeader[] = []): (stream: MuxStream, type: number) => void {
+/** Serves every proxied stream with HTTP answers that name the server and what was asked, or say what `answer` makes. */
+export function serveHttp(
+  name: string,
+  headers: ProxyHeader[] = [],
+  answer = (head: string): string => `${name} ${head.slice(0, head.indexOf('\r\n'))}`,
+): (stream: MuxStream, type: number) => void {
   return (stream, type) => {
     if (type !== StreamType.proxy) return;
     const reader = new ProxyHeaderReader();
@@ -189,7 +193,7 @@ export function serveHttp(name: string, headers: ProxyHeader[] = []): (stream: M
         }
         text += rest.toString('latin1');
         if (!text.includes('\r\n\r\n')) return;
-        const body = `${name} ${text.slice(0, text.indexOf('\r\n'))}`;
+        const body = answer(text);
         text = '';
         stream.write(Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`));
       },
