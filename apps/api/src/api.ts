@@ -26,6 +26,7 @@ import { eventSinks } from './deliveries/sinks.ts';
 import { DomainKeeper } from './domains/domain-keeper.ts';
 import { DomainResolver } from './domains/domain-resolver.ts';
 import { CloudNames } from './endpoints/cloud-names.ts';
+import { cloudUrl } from './endpoints/cloud-url.ts';
 import { ExchangeFeed } from './exchanges/exchange-feed.ts';
 import { ExchangeStore } from './exchanges/exchange-store.ts';
 import { makeIdentity } from './identity/identity.ts';
@@ -141,6 +142,9 @@ export async function startApi(config: ApiConfig, overrides: ApiOverrides = {}):
       database,
       live,
       traffic,
+      changes,
+      baseDomain: config.baseDomain,
+      urlOf: (row) => cloudUrl(row, config.tcp.host, live.publicPorts),
       now,
       connect: () => connectFacts(connectAddress, keys.root?.certificatePem ?? null, config.baseDomain),
     },

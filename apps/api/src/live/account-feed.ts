@@ -5,7 +5,18 @@ import type {
   RecentEvent,
 } from '@portico/api-contract/dashboard';
 import type { LiveClaim, LiveSession } from '@portico/api-contract/internal';
-import { type AccountRow, type Database, listRecentEvents, type TrafficTotals, totalUsage } from '@portico/db';
+import {
+  type AccountRow,
+  type CloudEndpointRow,
+  type Database,
+  findCloudEndpoint,
+  hasHadEndpoint,
+  listCloudEndpoints,
+  listRecentEvents,
+  type TrafficTotals,
+  totalUsage,
+} from '@portico/db';
+import type { ChangeHub } from '../changes/change-hub.ts';
 import type { LiveState } from './live-state.ts';
 import { recentEvent } from './recent-event.ts';
 import { sum, type Traffic } from './traffic.ts';
@@ -17,6 +28,10 @@ export interface FeedSources {
   readonly database: Database;
   readonly live: LiveState;
   readonly traffic: Traffic;
+  readonly changes: ChangeHub;
+  readonly baseDomain: string;
+  /** The URL of a cloud endpoint, as the edges' ports make it. */
+  urlOf(row: CloudEndpointRow): string;
   now(): Date;
   /** Where agents dial in and the root's fingerprint, as far as they are known. */
   connect(): Overview['connect'];
@@ -33,40 +48,61 @@ export class AccountFeed {
   readonly #onChange: () => void;
   readonly #stops: (() => void)[];
   #recent: RecentEvent[];
+  #hadTunnel: boolean;
+  /** By id. */
+  readonly #cloud: Map<string, CloudEndpointRow>;
   #today: { readonly day: string; totals: TrafficTotals };
 
   /** Throws what the database throws while it is away. */
   static async open(sources: FeedSources, account: AccountRow, onChange: () => void): Promise<AccountFeed> {
+    // Listening begins first, so that nothing falls between reading and listening.
+    const changed: string[] = [];
+    const stop = sources.changes.subscribe((change) => {
+      if (change.kind === 'endpoint-changed') changed.push(change.endpointId);
+    });
+    try {
+      const feed = await AccountFeed.#read(sources, account, onChange);
+      for (const id of changed) void feed.#lookAtCloud(id);
+      return feed;
+    } finally {
+      stop();
+    }
+  }
+
+  static async #read(sources: FeedSources, account: AccountRow, onChange: () => void): Promise<AccountFeed> {
     const queries = sources.database.queries;
     const from = dayOf(sources.now());
-    // Listening begins first, so that nothing falls between reading and listening; it may be counted twice for a moment.
     const events = await listRecentEvents(queries, account.id, recentMax);
     const totals = await totalUsage(queries, account.id, new Date(from));
-    await sources.traffic.load(
-      account.id,
-      sources.live.claimsOf(account.id).map((claim) => claim.endpointId),
-    );
+    const cloud = await listCloudEndpoints(queries, account.id, { limit: rowsMax, beforeId: null });
+    const hadTunnel = await hasHadEndpoint(queries, account.id, welcomeHost(sources.baseDomain));
+    await sources.traffic.load(account.id, [
+      ...sources.live.claimsOf(account.id).map((claim) => claim.endpointId),
+      ...cloud.items.map(({ id }) => id),
+    ]);
     return new AccountFeed(sources, account, onChange, {
       recent: events.flatMap((event) => recentEvent(event) ?? []),
       today: { day: from, totals },
+      hadTunnel,
+      cloud: cloud.items,
     });
   }
 
-  private constructor(
-    sources: FeedSources,
-    account: AccountRow,
-    onChange: () => void,
-    stored: { recent: RecentEvent[]; today: { day: string; totals: TrafficTotals } },
-  ) {
+  private constructor(sources: FeedSources, account: AccountRow, onChange: () => void, stored: StoredFacts) {
     this.accountId = account.id;
     this.#sources = sources;
     this.#account = account;
     this.#onChange = onChange;
     this.#recent = stored.recent;
     this.#today = stored.today;
+    this.#hadTunnel = stored.hadTunnel;
+    this.#cloud = new Map(stored.cloud.map((row) => [row.id, row]));
     this.#stops = [
       sources.live.watchAccount(account.id, onChange),
       sources.traffic.watch((accountId, added) => this.#addTraffic(accountId, added)),
+      sources.changes.subscribe((change) => {
+        if (change.kind === 'endpoint-changed') void this.#lookAtCloud(change.endpointId);
+      }),
     ];
   }
 
@@ -81,13 +117,21 @@ export class AccountFeed {
     const now = this.#sources.now();
     const claims = newestFirst(live.claimsOf(this.accountId), (claim) => claim.endpointId);
     const sessions = newestFirst(live.sessionsOf(this.accountId), (session) => session.sessionId);
+    const welcome = welcomeHost(this.#sources.baseDomain);
+    this.#hadTunnel ||= claims.some(({ url }) => URL.parse(url)?.hostname !== welcome);
+    const cloud = newestFirst([...this.#cloud.values()], ({ id }) => id);
+    const shown = [
+      ...claims.map((claim) => endpointView(claim, traffic)),
+      ...cloud.map((row) => cloudView(row, this.#sources.urlOf(row), traffic)),
+    ];
     return {
       at: now.toISOString(),
       account: { id: this.#account.id, name: this.#account.name, plan: this.#account.plan },
-      endpoints: claims.slice(0, rowsMax).map((claim) => endpointView(claim, traffic)),
-      endpointCount: claims.length,
+      endpoints: shown.slice(0, rowsMax),
+      endpointCount: shown.length,
       sessions: sessions.slice(0, rowsMax).map(sessionView),
       sessionCount: sessions.length,
+      hadTunnel: this.#hadTunnel,
       recent: this.#recent,
       today: this.#today.day === dayOf(now) ? this.#today.totals : noTraffic,
       edges: live.edges(),
@@ -99,12 +143,40 @@ export class AccountFeed {
     for (const stop of this.#stops) stop();
   }
 
+  /** One of them was made, changed or removed, in this account or in another. */
+  async #lookAtCloud(id: string): Promise<void> {
+    const { database, traffic } = this.#sources;
+    try {
+      const row = await findCloudEndpoint(database.queries, this.accountId, id);
+      if (row === null && !this.#cloud.delete(id)) return;
+      if (row !== null) {
+        await traffic.load(this.accountId, [id]);
+        this.#cloud.set(id, row);
+      }
+      this.#onChange();
+    } catch {
+      // With the database away nothing can have been changed for good: the next change looks again.
+    }
+  }
+
   #addTraffic(accountId: string, added: TrafficTotals): void {
     if (accountId !== this.accountId) return;
     const day = dayOf(this.#sources.now());
     this.#today = { day, totals: this.#today.day === day ? sum(this.#today.totals, added) : sum(noTraffic, added) };
     this.#onChange();
   }
+}
+
+interface StoredFacts {
+  readonly recent: RecentEvent[];
+  readonly today: { readonly day: string; totals: TrafficTotals };
+  readonly hadTunnel: boolean;
+  readonly cloud: readonly CloudEndpointRow[];
+}
+
+/** Where the platform's own agent serves its page: nobody's first tunnel. */
+function welcomeHost(baseDomain: string): string {
+  return `welcome.${baseDomain}`;
 }
 
 const noTraffic: TrafficTotals = { requests: 0, connections: 0, bytesIn: 0, bytesOut: 0, errors: 0 };
@@ -129,7 +201,7 @@ function endpointView(claim: LiveClaim, traffic: Traffic): LiveEndpoint {
     id: claim.endpointId,
     url: claim.url,
     proto: claim.proto,
-    kind: 'agent',
+    kind: claim.internal === true ? 'internal' : 'agent',
     name: claim.name,
     metadata: claim.metadata,
     forwardsTo: claim.forwardsTo,
@@ -138,6 +210,27 @@ function endpointView(claim: LiveClaim, traffic: Traffic): LiveEndpoint {
     ...totals,
     upstream,
   };
+}
+
+function cloudView(row: CloudEndpointRow, url: string, traffic: Traffic): LiveEndpoint {
+  const { upstream, ...totals } = traffic.of(row.id);
+  return {
+    id: row.id,
+    url,
+    proto: protoOf(row.proto),
+    kind: row.internal ? 'internal' : 'cloud',
+    name: row.description,
+    metadata: row.metadata,
+    forwardsTo: '',
+    sessionId: '',
+    startedAt: row.createdAt.toISOString(),
+    ...totals,
+    upstream,
+  };
+}
+
+function protoOf(text: string): LiveEndpoint['proto'] {
+  return text === 'http' || text === 'tls' || text === 'tcp' ? text : 'https';
 }
 
 function sessionView(session: LiveSession): LiveSessionView {

@@ -27,6 +27,23 @@ export function listRecentEvents(db: Queries, accountId: string, limit: number):
   });
 }
 
+/**
+ * Whether an agent ever had an endpoint of this account online, as far as is remembered; one at `exceptHost` does not
+ * count.
+ */
+export async function hasHadEndpoint(db: Queries, accountId: string, exceptHost: string): Promise<boolean> {
+  const except = `%://${exceptHost}%`;
+  const [row] = await db.$queryRaw<{ had: boolean }[]>`
+    SELECT EXISTS (
+      SELECT 1 FROM lifecycle_event WHERE account_id = ${accountId} AND type = 'endpoint_start.v0'
+        AND coalesce(object->>'url', '') NOT LIKE ${except}
+    ) OR EXISTS (
+      SELECT 1 FROM usage AS u WHERE account_id = ${accountId} AND url NOT LIKE ${except}
+        AND NOT EXISTS (SELECT 1 FROM cloud_endpoint AS c WHERE c.id = u.endpoint_id)
+    ) AS had`;
+  return row?.had === true;
+}
+
 export async function deleteEventsBefore(db: Queries, before: Date): Promise<number> {
   const { count } = await db.lifecycleEvent.deleteMany({ where: { at: { lt: before } } });
   return count;

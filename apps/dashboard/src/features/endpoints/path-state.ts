@@ -3,6 +3,15 @@ import type { HopState } from '../../ui/path-glyph.tsx';
 
 /** The three hops of an online endpoint and what they mean in words. */
 export function pathOf(endpoint: LiveEndpoint): { hops: { name: string; state: HopState }[]; label: string } {
+  if (endpoint.sessionId === '') {
+    return {
+      hops: [
+        { name: 'edge', state: 'works' },
+        { name: 'policy', state: endpoint.upstream.kind === 'fails' ? 'fails' : 'works' },
+      ],
+      label: endpoint.upstream.kind === 'fails' ? 'Its policy fails' : 'Edge and policy work',
+    };
+  }
   const upstream: Record<LiveEndpoint['upstream']['kind'], HopState> = {
     unknown: 'none',
     answers: 'works',

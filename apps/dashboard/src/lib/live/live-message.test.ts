@@ -45,6 +45,7 @@ const overview = {
       },
     ],
     sessionCount: 1,
+    hadTunnel: true,
     recent: [
       { id: 'ev_1', at, type: 'endpoint.online', subject: 'https://a.example', detail: null },
       { id: 'ev_2', at, type: 'session.refused', subject: 'mira', detail: 'ERR_NGROK_107' },

@@ -57,6 +57,7 @@ const overview: Reader<Overview> = object({
     }),
   ),
   sessionCount: number,
+  hadTunnel: flag,
   recent: list(
     object({
       id: text,
