@@ -13,6 +13,8 @@ import { visit } from '../support/visit.ts';
 const pictures = process.env.PORTICO_SCREENSHOTS;
 
 const pages = [
+  'start',
+  'overview',
   'endpoints',
   'inspector',
   'agents',

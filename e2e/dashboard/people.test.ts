@@ -5,7 +5,7 @@ import { join as joinPath } from 'node:path';
 import Provider from 'oidc-provider';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openStage, type Stage, signIn, type WatchedPage } from '../support/dashboard-stage.ts';
+import { home, openStage, type Stage, signIn, type WatchedPage } from '../support/dashboard-stage.ts';
 import { oneTimeCode } from '../support/one-time-code.ts';
 
 let stage: Stage;
@@ -89,13 +89,13 @@ async function join(link: string, name: string): Promise<WatchedPage> {
   await page.fill('#name', name);
   await page.fill('#password', password);
   await page.click('button[type=submit]');
-  await page.waitForURL(/\/endpoints$/);
+  await page.waitForURL(home);
   return watched;
 }
 
 async function signOut(page: Page): Promise<void> {
   await page.goto(url);
-  await page.waitForURL(/\/endpoints$/);
+  await page.waitForURL(home);
   await page.click('button[popovertarget]:has-text("Account")');
   await page.click('text=Sign out');
   await page.waitForURL(`${url}/sign-in`);
@@ -131,7 +131,7 @@ describe('a colleague', () => {
     await page.waitForSelector('#problem:has-text("This code is not right")');
     // As a person pastes it.
     await page.fill('#code', ` ${oneTimeCode(secret, 1)} `);
-    await page.waitForURL(/\/endpoints$/);
+    await page.waitForURL(home);
 
     await signOut(page);
     await page.fill('#email', email);
@@ -140,7 +140,7 @@ describe('a colleague', () => {
     await page.click('button:has-text("Use a recovery code")');
     await page.fill('#code', codes[0] ?? '');
     await page.click('button[type=submit]');
-    await page.waitForURL(/\/endpoints$/);
+    await page.waitForURL(home);
 
     await owner.page.reload();
     const row = owner.page.locator(`[data-person="${email}"]`);
@@ -188,7 +188,7 @@ describe('the audit log', () => {
   it('tells of sign-ins, and can be taken away', async () => {
     const { page } = owner;
     await page.goto(url);
-    await page.waitForURL(/\/endpoints$/);
+    await page.waitForURL(home);
     await page.click('a:visible:has-text("Audit log")');
     await page.waitForSelector('text=login created');
     const download = page.waitForEvent('download');
@@ -222,7 +222,7 @@ describe('a passkey', () => {
     await page.waitForSelector('li:has-text("My laptop")');
     await signOut(page);
     await page.click('button:has-text("Sign in with a passkey")');
-    await page.waitForURL(/\/endpoints$/);
+    await page.waitForURL(home);
     await open(page, 'Settings');
     await page.waitForSelector('li:has-text("My laptop"):has-text("last used")');
     await page.waitForSelector('li:has-text("by passkey"):has-text("this one")');
@@ -279,7 +279,7 @@ describe('a forgotten password', () => {
     await page.fill('#email', email);
     await page.fill('#password', 'harbour of seven gulls');
     await page.click('button[type=submit]');
-    await page.waitForURL(/\/endpoints$/);
+    await page.waitForURL(home);
     await page.context().close();
   });
 });

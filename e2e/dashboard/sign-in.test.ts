@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openStage, type Stage, signIn } from '../support/dashboard-stage.ts';
+import { home, openStage, type Stage, signIn } from '../support/dashboard-stage.ts';
 
 let stage: Stage;
 beforeAll(async () => {
@@ -35,8 +35,8 @@ describe('signing in', () => {
     await page.fill('#email', stage.env.account.email);
     await page.fill('#password', stage.env.account.password);
     await page.click('button[type=submit]');
-    await page.waitForURL(/\/endpoints$/);
-    expect(await page.textContent('h1')).toBe('Endpoints');
+    await page.waitForURL(home);
+    expect(await page.textContent('h1')).toMatch(/^(Getting started|Overview)$/);
     await page.context().close();
   });
 
@@ -76,7 +76,7 @@ describe('signing in', () => {
     await page.waitForSelector('#problem:has-text("The API does not answer")');
     stage.gate.open();
     await page.click('button[type=submit]');
-    await page.waitForURL(/\/endpoints$/);
+    await page.waitForURL(home);
     await page.context().close();
   });
 

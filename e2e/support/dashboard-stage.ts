@@ -91,10 +91,14 @@ function takenOver(page: Page): Page {
   return page;
 }
 
+/** Where one is after signing in: at the account's overview, or at how to begin. */
+export const home = /\/a\/ac_[0-9A-Za-z]{27}\/(start|overview)$/;
+
 export async function signIn(page: Page, url: string, account: { email: string; password: string }): Promise<void> {
   await page.goto(`${url}/sign-in`);
   await page.fill('#email', account.email);
   await page.fill('#password', account.password);
   await page.click('button[type=submit]');
-  await page.waitForURL(/\/a\/ac_[0-9A-Za-z]{27}\/endpoints$/);
+  await page.waitForURL(home);
+  await page.goto(page.url().replace(/\w+$/, 'endpoints'));
 }

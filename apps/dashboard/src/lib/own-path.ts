@@ -8,8 +8,13 @@ export function ownPath(text: string | null | undefined): string {
   return text;
 }
 
-export function endpointsPath(accountId: string): string {
-  return `/a/${encodeURIComponent(accountId)}/endpoints`;
+/** Where a newcomer without a tunnel is led. */
+export function startPath(accountId: string): string {
+  return `/a/${encodeURIComponent(accountId)}/start`;
+}
+
+export function overviewPath(accountId: string): string {
+  return `/a/${encodeURIComponent(accountId)}/overview`;
 }
 
 export function signInPath(next: string): string {

@@ -1,12 +1,9 @@
 'use client';
 
-import type { Overview } from '@portico/api-contract/dashboard';
 import { type Recipe, recipes } from '@portico/recipes';
-import { Download } from 'lucide-react';
 import Link from 'next/link';
 import { type ReactNode, useState } from 'react';
 import { CommandLine } from '../../ui/command-line.tsx';
-import { CopyButton } from '../../ui/copy-button.tsx';
 import { join } from '../../ui/join.ts';
 import { Notice } from '../../ui/notice.tsx';
 import { useAccount } from '../account/account-provider.tsx';
@@ -14,11 +11,7 @@ import { EndpointRows } from '../endpoints/endpoints-loading.tsx';
 import { ContactStrip } from '../live/contact-strip.tsx';
 import { useLive } from '../live/live-provider.tsx';
 import { PageHead } from '../shell/page-head.tsx';
-
-type Connect = NonNullable<Overview['connect']>;
-
-/** Authtokens are shown once, when they are made: here stands what people put theirs in the place of. */
-const TOKEN = 'YOUR_AUTHTOKEN';
+import { CaFile, type ConnectFacts, RecipeLines, serverCommand, TOKEN } from './recipe-lines.tsx';
 
 /** How programs get in: the commands for a machine, and a few lines for each official SDK, filled in. */
 export function ConnectPage() {
@@ -41,7 +34,7 @@ export function ConnectPage() {
   );
 }
 
-function Ways({ connect }: { connect: Connect }) {
+function Ways({ connect }: { connect: ConnectFacts }) {
   const { accountId } = useAccount();
   const authtokens = `/a/${encodeURIComponent(accountId)}/authtokens`;
   return (
@@ -50,7 +43,7 @@ function Ways({ connect }: { connect: Connect }) {
         <p className="text-ink-2">
           Once on each machine: where this server is, the certificate it must show, and who you are.
         </p>
-        <CommandLine command={`portico config add-connect-url ${connect.address} --ca-sha256 ${connect.caSha256}`} />
+        <CommandLine command={serverCommand(connect)} />
         <CommandLine command={`portico config add-authtoken ${TOKEN}`} />
         <p className="text-ink-2">Then any port, for example that of a web app.</p>
         <CommandLine command="portico http 3000" />
@@ -60,14 +53,7 @@ function Ways({ connect }: { connect: Connect }) {
           The official ngrok SDKs work here as they are. Two options more than usual, the address and the certificate,
           send them here.
         </p>
-        <a
-          href={`data:application/x-pem-file;charset=utf-8,${encodeURIComponent(connect.caPem)}`}
-          download="ca.pem"
-          className="inline-flex h-[30px] items-center gap-2 rounded-button border border-line-strong bg-raised px-3 font-strong hover:bg-hover max-sm:h-11"
-        >
-          <Download size={15} strokeWidth={1.75} aria-hidden />
-          Save the certificate as ca.pem
-        </a>
+        <CaFile caPem={connect.caPem} />
         <Recipes connect={connect} />
         <p className="text-ink-2">
           In the place of <code className="font-mono text-url">{TOKEN}</code> goes an authtoken of this account.{' '}
@@ -92,11 +78,10 @@ function Part({ id, title, children }: { id: string; title: string; children: Re
   );
 }
 
-function Recipes({ connect: { address, baseDomain } }: { connect: Connect }) {
+function Recipes({ connect }: { connect: ConnectFacts }) {
   const [language, setLanguage] = useState(recipes[0]?.language);
   const recipe: Recipe | undefined = recipes.find((each) => each.language === language);
   if (recipe === undefined) return null;
-  const text = recipe.code({ address, caFile: 'ca.pem', authtoken: TOKEN, host: `sdk.${baseDomain}` });
   return (
     <>
       <fieldset className="flex flex-wrap rounded-button border border-line-strong bg-raised">
@@ -122,16 +107,7 @@ function Recipes({ connect: { address, baseDomain } }: { connect: Connect }) {
         ))}
       </fieldset>
       <CommandLine command={recipe.install} />
-      <figure className="w-full rounded-button border border-line bg-sunken">
-        <figcaption className="flex items-center justify-between border-b border-line py-1 pr-1.5 pl-3 text-meta text-ink-3">
-          {recipe.package}
-          <CopyButton text={text} label="Copy the lines" />
-        </figcaption>
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: long lines scroll, with the keyboard too */}
-        <pre tabIndex={0} className="overflow-x-auto p-3 font-mono text-url">
-          {text}
-        </pre>
-      </figure>
+      <RecipeLines recipe={recipe} connect={connect} />
     </>
   );
 }

@@ -3,7 +3,7 @@
 import type { SessionAnswer } from '@portico/api-contract/dashboard';
 import { Settings, UserRound } from 'lucide-react';
 import { useId } from 'react';
-import { endpointsPath } from '../../lib/own-path.ts';
+import { overviewPath } from '../../lib/own-path.ts';
 import { roleName } from '../../lib/roles.ts';
 import type { Theme } from '../../lib/theme.ts';
 import { ThemeSwitch } from '../../ui/theme-switch.tsx';
@@ -56,7 +56,7 @@ export function AccountMenu({ session, accountId, theme }: AccountMenuProps) {
             {others.map((account) => (
               <li key={account.id}>
                 <a
-                  href={endpointsPath(account.id)}
+                  href={overviewPath(account.id)}
                   className="flex h-[30px] items-center rounded-button px-2 hover:bg-hover max-sm:h-11"
                 >
                   <span className="truncate">{account.name}</span>

@@ -7,6 +7,7 @@ import {
   Globe,
   KeyRound,
   Laptop,
+  LayoutDashboard,
   ListTree,
   type LucideIcon,
   Network,
@@ -15,6 +16,7 @@ import {
   ScrollText,
   Send,
   ShieldCheck,
+  Sparkles,
   SquareCode,
   Users,
   Vault,
@@ -44,6 +46,8 @@ export const pageGroups: readonly PageGroup[] = [
   {
     name: 'Traffic',
     pages: [
+      { label: 'Getting started', path: 'start', Icon: Sparkles, needs: 'resources.write' },
+      { label: 'Overview', path: 'overview', Icon: LayoutDashboard, isInBar: true },
       { label: 'Endpoints', path: 'endpoints', Icon: Waypoints, counts: 'endpoints', isInBar: true },
       { label: 'Inspector', path: 'inspector', Icon: ScanSearch, isInBar: true },
       { label: 'Agents', path: 'agents', Icon: Laptop, counts: 'agents' },
@@ -79,7 +83,7 @@ export const pageGroups: readonly PageGroup[] = [
   {
     name: 'Records',
     pages: [
-      { label: 'Usage', path: 'usage', Icon: ChartColumn, isInBar: true },
+      { label: 'Usage', path: 'usage', Icon: ChartColumn },
       { label: 'Audit log', path: 'audit', Icon: ScrollText, needs: 'audit.read' },
       { label: 'Event destinations', path: 'event-destinations', Icon: Send },
     ],
