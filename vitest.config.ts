@@ -5,6 +5,8 @@ import { defineConfig } from 'vitest/config';
 const withDatabase = ['packages/{db,postgres,dev-env}', 'apps/{api,edge}'].map(
   (folder) => `${folder}/src/**/*.test.ts`,
 );
+/** What another process is on its way to may take long on a busy machine; polls end as soon as it is there. */
+const patient = { expect: { poll: { timeout: 10_000 } } };
 const startPostgres = ['packages/postgres/src/vitest-global-setup.ts'];
 
 export default defineConfig({
@@ -14,6 +16,7 @@ export default defineConfig({
     projects: [
       {
         test: {
+          ...patient,
           name: 'unit',
           include: ['{apps,packages}/*/src/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/**/*.test.ts'],
           exclude: [...withDatabase, '**/node_modules/**', 'bench/.cache/**'],
@@ -23,6 +26,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...patient,
           name: 'database',
           include: withDatabase,
           globalSetup: startPostgres,
@@ -32,6 +36,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...patient,
           name: 'e2e',
           include: ['e2e/**/*.test.ts'],
           globalSetup: startPostgres,

@@ -52,7 +52,7 @@ describe('back-pressure', () => {
     }
     const beganMs = performance.now();
     expect((await visit(platform.ready, `${tunnel.url}/small`)).body.toString()).toBe('small');
-    expect(performance.now() - beganMs).toBeLessThan(1_000);
+    expect(performance.now() - beganMs).toBeLessThan(scale(5_000, 1_000));
     expect(residentBytes(edge) - before).toBeLessThan(100 * MiB);
     // One of them reads on and gets everything.
     const [first, ...others] = sockets;
@@ -103,7 +103,7 @@ describe('back-pressure', () => {
     expect(sentBytes()).toBeGreaterThan(sockets.length * block.length);
     const beganMs = performance.now();
     expect((await visit(platform.ready, `${tunnel.url}/small`)).body.toString()).toBe('small');
-    expect(performance.now() - beganMs).toBeLessThan(1_000);
+    expect(performance.now() - beganMs).toBeLessThan(scale(5_000, 1_000));
     expect(residentBytes(edge) - before.edge).toBeLessThan(100 * MiB);
     expect(residentBytes(agentPid) - before.agent).toBeLessThan(100 * MiB);
     for (const socket of sockets) socket.destroy();

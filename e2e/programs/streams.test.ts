@@ -52,7 +52,7 @@ describe('streams through the real platform', () => {
     expect(delaysMs).toHaveLength(10);
     // Events are 100 ms apart: one that was held for the next, or for a full buffer, is later than that.
     const sorted = delaysMs.toSorted((a, b) => a - b);
-    expect(sorted[5]).toBeLessThan(50);
+    expect(sorted[5]).toBeLessThan(95);
     await tunnel.stop();
     await upstream.close();
   });

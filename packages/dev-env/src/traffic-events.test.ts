@@ -56,7 +56,7 @@ describe('events of traffic', () => {
       await visit(env, host, { path: '/warm' });
       expect(of('http_request_complete.v0').length).toBeGreaterThan(0);
     }, 10_000);
-    await vi.waitFor(() => expect(of('http_request_complete.v0').length).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(of('http_request_complete.v0').length).toBeGreaterThan(0), 10_000);
     received.length = 0;
     const headers = { authorization: 'Bearer secret-of-visitor', cookie: 'a=secret', 'user-agent': 'tester/1' };
     for (let index = 0; index < 5; index += 1) await visit(env, host, { path: `/n${index}?q=1`, headers });

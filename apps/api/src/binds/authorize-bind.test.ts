@@ -119,7 +119,7 @@ describe('a wanted host', () => {
         kind: 'refused',
         error: { code: 334, details: { url: 'https://busy.portico.localhost:8443' } },
       });
-    });
+    }, 10_000);
     await lease.revoke();
   });
 

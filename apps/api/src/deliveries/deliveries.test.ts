@@ -154,8 +154,14 @@ describe('a webhook', () => {
         principal: { source: 'API' },
       });
     }
-    await vi.waitFor(async () =>
-      expect((await shown(destination)).delivery_status).toMatchObject({ state: 'active', delivered: 3, given_up: 0 }),
+    await vi.waitFor(
+      async () =>
+        expect((await shown(destination)).delivery_status).toMatchObject({
+          state: 'active',
+          delivered: 3,
+          given_up: 0,
+        }),
+      10_000,
     );
     expect(await queue(destination)).toMatchObject({ pending: 0, given_up: 0 });
     expect(await test.database.queries.outboxEvent.count({ where: { accountId: account.accountId } })).toBe(0);
@@ -174,7 +180,10 @@ describe('a webhook', () => {
       later();
       expect(receiver.events.map(({ object }) => object.description)).toEqual(['one', 'two']);
     }, 10_000);
-    await vi.waitFor(async () => expect((await shown(destination)).delivery_status).toMatchObject({ delivered: 2 }));
+    await vi.waitFor(
+      async () => expect((await shown(destination)).delivery_status).toMatchObject({ delivered: 2 }),
+      10_000,
+    );
   });
 
   it('that refuses an event loses only that one, and gets it when its owner asks for it', async () => {
@@ -186,16 +195,18 @@ describe('a webhook', () => {
       later();
       expect(receiver.events.map(({ object }) => object.description)).toEqual(['one', 'three']);
     }, 10_000);
-    await vi.waitFor(async () =>
-      expect(await queue(destination)).toMatchObject({
-        pending: 0,
-        given_up: 1,
-        given_up_events: [{ event_type: 'ip_policy_created.v0', attempts: 3, error: expect.stringContaining('422') }],
-      }),
+    await vi.waitFor(
+      async () =>
+        expect(await queue(destination)).toMatchObject({
+          pending: 0,
+          given_up: 1,
+          given_up_events: [{ event_type: 'ip_policy_created.v0', attempts: 3, error: expect.stringContaining('422') }],
+        }),
+      10_000,
     );
     receiver.status = () => 200;
     expect((await act(destination, 'retry')).status).toBe(204);
-    await vi.waitFor(() => expect(receiver.events.at(-1)?.object.description).toBe('poison'));
+    await vi.waitFor(() => expect(receiver.events.at(-1)?.object.description).toBe('poison'), 10_000);
   });
 
   it('gets nothing while it is paused, and then what came meanwhile', async () => {
@@ -203,11 +214,11 @@ describe('a webhook', () => {
     const destination = await subscribe({ webhook: { url: receiver.url } });
     expect((await act(destination, 'pause')).status).toBe(204);
     await policy('waiting');
-    await vi.waitFor(async () => expect(await queue(destination)).toMatchObject({ pending: 1 }));
+    await vi.waitFor(async () => expect(await queue(destination)).toMatchObject({ pending: 1 }), 10_000);
     expect((await shown(destination)).delivery_status).toMatchObject({ state: 'paused' });
     expect(receiver.received).toEqual([]);
     expect((await act(destination, 'resume')).status).toBe(204);
-    await vi.waitFor(() => expect(receiver.events[0]?.object.description).toBe('waiting'));
+    await vi.waitFor(() => expect(receiver.events[0]?.object.description).toBe('waiting'), 10_000);
   });
 
   it('gets what waited when the API was stopped', async () => {
@@ -244,7 +255,7 @@ describe('a webhook', () => {
     const epoch = newId('nd');
     await report(test.first.accountId, 1, epoch);
     await report(account.accountId, 2, epoch);
-    await vi.waitFor(() => expect(receiver.received).toHaveLength(1));
+    await vi.waitFor(() => expect(receiver.received).toHaveLength(1), 10_000);
     expect(receiver.events[0]).toMatchObject({
       event_type: 'agent_session_start.v0',
       object: { session_id: 'ts_x', agent_ip: '203.0.113.9', agent_version: '3' },
@@ -358,7 +369,7 @@ describe('a file', () => {
     for (const name of ['one', 'two']) await policy(name);
     const lines = async () =>
       (await readFile(join(test.folder, 'events', account.accountId, 'events.ndjson'), 'utf8')).trim().split('\n');
-    await vi.waitFor(async () => expect(await lines()).toHaveLength(2));
+    await vi.waitFor(async () => expect(await lines()).toHaveLength(2), 10_000);
     expect((await lines()).map((line) => JSON.parse(line).object.description)).toEqual(['one', 'two']);
     for (const path of ['../x', '/etc/passwd', '.hidden', 'a/b', '', 'x.1']) {
       const answer = await test.call('PATCH', `/event_destinations/${destination.id}`, {
@@ -413,7 +424,7 @@ describe('an OpenTelemetry collector', () => {
     await act(destination, 'pause');
     for (const name of ['one', 'two']) await policy(name);
     await act(destination, 'resume');
-    await vi.waitFor(() => expect(receiver.received).toHaveLength(1));
+    await vi.waitFor(() => expect(receiver.received).toHaveLength(1), 10_000);
     const [request] = receiver.received as [Received];
     expect([request.method, request.url, request.headers['x-team']]).toEqual(['POST', '/v1/logs', 't']);
     const { resourceLogs } = JSON.parse(request.body);
@@ -439,7 +450,7 @@ describe('an S3-compatible store', () => {
     await act(destination, 'pause');
     for (const name of ['one', 'two']) await policy(name);
     await act(destination, 'resume');
-    await vi.waitFor(() => expect(receiver.received).toHaveLength(1));
+    await vi.waitFor(() => expect(receiver.received).toHaveLength(1), 10_000);
     const [request] = receiver.received as [Received];
     expect(request.method).toBe('PUT');
     expect(request.url).toMatch(/^\/logs\/portico\/a%20b\/\d{4}\/\d\d\/\d\d\/\d{6}-ev_\w+\.ndjson$/);

@@ -72,7 +72,7 @@ describe('an agent that shows a token', () => {
     await test.call('DELETE', `/credentials/${credentialId}`, { key: apiKey });
     for (let i = 0; i < 5; i += 1) await authorize(authtoken);
     const events = () => test.database.queries.lifecycleEvent.findMany({ where: { accountId } });
-    await vi.waitFor(async () => expect(await events()).toHaveLength(1));
+    await vi.waitFor(async () => expect(await events()).toHaveLength(1), 10_000);
     expect((await events())[0]).toMatchObject({
       type: 'agent_session_refused.v0',
       object: { ip: '203.0.113.9', errorCode: 300, credentialId },
@@ -80,7 +80,7 @@ describe('an agent that shows a token', () => {
     expect(JSON.stringify(await events())).not.toContain(authtoken);
     test.advance(61_000);
     await authorize(authtoken);
-    await vi.waitFor(async () => expect(await events()).toHaveLength(2));
+    await vi.waitFor(async () => expect(await events()).toHaveLength(2), 10_000);
   });
 
   it('is told that it is an API key, or the id of one: 207', async () => {
@@ -99,9 +99,9 @@ describe('an agent that shows a token', () => {
     await test.database.queries.account.update({ where: { id: accountId }, data: { sessionLimit: 1 } });
     expect((await authorize(authtoken)).kind).toBe('granted');
     const lease = await sessionOnline(test.registry(), { sessionId: newId('ts'), accountId });
-    await vi.waitFor(async () => expect(await authorize(authtoken)).toMatchObject(refused(108)));
+    await vi.waitFor(async () => expect(await authorize(authtoken)).toMatchObject(refused(108)), 10_000);
     await lease.revoke();
-    await vi.waitFor(async () => expect((await authorize(authtoken)).kind).toBe('granted'));
+    await vi.waitFor(async () => expect((await authorize(authtoken)).kind).toBe('granted'), 10_000);
   });
 
   it('leaves a note of when and from where the token was last used', async () => {

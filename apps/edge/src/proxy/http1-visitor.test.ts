@@ -274,25 +274,21 @@ describe('answers', () => {
   });
 
   it('stream: each piece goes on at once', async () => {
+    const asked = Promise.withResolvers<Socket>();
     const { edge } = await scripted((socket) =>
       socket.once('data', () => {
         socket.write('HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n');
-        let sent = 0;
-        const timer = setInterval(() => {
-          sent += 1;
-          const event = `data: ${sent} ${Date.now()}\n\n`;
-          socket.write(`${event.length.toString(16)}\r\n${event}\r\n`);
-          if (sent === 5) clearInterval(timer);
-        }, 30);
-        socket.on('close', () => clearInterval(timer));
+        asked.resolve(socket);
       }),
     );
     const visitor = await visit(edge, 'TLS');
     visitor.write(`GET / HTTP/1.1\r\n${HOST}\r\n`);
+    const upstream = await asked.promise;
+    // Nothing follows before the last one has come: whatever waits for more would wait for ever.
     for (let i = 1; i <= 5; i += 1) {
-      const text = await visitor.until((received) => new RegExp(`data: ${i} \\d+\n`).test(received));
-      const sentAt = Number(new RegExp(`data: ${i} (\\d+)`).exec(text)?.[1]);
-      expect(Date.now() - sentAt).toBeLessThan(50);
+      const event = `data: ${i}\n\n`;
+      upstream.write(`${event.length.toString(16)}\r\n${event}\r\n`);
+      await visitor.until((received) => received.includes(event));
     }
   });
 });
@@ -516,7 +512,7 @@ describe('a visitor who is slow', () => {
     const text = await visitor.untilEnded();
     clearInterval(timer);
     expect(statuses(text)).toEqual([408]);
-    expect(Date.now() - began).toBeLessThan(1_500);
+    expect(Date.now() - began).toBeLessThan(5_000);
   });
 
   it('inside its body gets 408 and the upstream an aborted request', async () => {

@@ -157,7 +157,7 @@ describe('a TCP endpoint', () => {
       bystander.write('ping');
       const began = performance.now();
       await once(bystander, 'data');
-      expect(performance.now() - began).toBeLessThan(1_000);
+      expect(performance.now() - began).toBeLessThan(5_000);
       bystander.destroy();
     }
     // Kernel buffers of six sockets a path and one window each: megabytes, not the 64 MiB that each wants to send.

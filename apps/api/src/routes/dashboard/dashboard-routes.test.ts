@@ -262,19 +262,25 @@ describe('a page of an account', () => {
         (await test.browse('GET', '/dashboard/v1/overview', { cookie, headers: { 'portico-account': accountId } }))
           .body,
       );
-    await vi.waitFor(async () => expect((await look()).endpointCount).toBe(1));
+    await vi.waitFor(async () => expect((await look()).endpointCount).toBe(1), 10_000);
     const shown = await look();
     expect(shown.endpoints).toMatchObject([
       { id: endpointId, kind: 'agent', ...traffic, upstream: { kind: 'answers' } },
     ]);
-    await vi.waitFor(async () => expect((await look()).sessions).toMatchObject([{ id: sessionId, os: 'linux' }]));
+    await vi.waitFor(
+      async () => expect((await look()).sessions).toMatchObject([{ id: sessionId, os: 'linux' }]),
+      10_000,
+    );
     expect(shown.today).toEqual(traffic);
     expect(shown.recent).toMatchObject([{ type: 'endpoint.online', subject: 'https://shown.portico.localhost' }]);
     expect(JSON.stringify(shown)).not.toContain('hidden');
     // Counted before this process started: read from the database.
     await test.restart();
     await claimOnline(test.registry(), { sessionId, accountId, endpointId, url: 'https://shown.portico.localhost' });
-    await vi.waitFor(async () => expect((await look()).endpoints).toMatchObject([{ id: endpointId, ...traffic }]));
+    await vi.waitFor(
+      async () => expect((await look()).endpoints).toMatchObject([{ id: endpointId, ...traffic }]),
+      10_000,
+    );
   });
 });
 
@@ -319,7 +325,7 @@ describe('a live page', () => {
   it('begins with everything, and moves at most four times a second', async () => {
     const { cookie, accountId } = await signedIn();
     const live = await openLive(test, cookie, accountId);
-    await vi.waitFor(() => expect(live.overviews()).not.toHaveLength(0));
+    await vi.waitFor(() => expect(live.overviews()).not.toHaveLength(0), 10_000);
     const registry = test.registry();
     const [sessionId, endpointId] = [newId('ts'), newId('ep')];
     await sessionOnline(registry, { sessionId, accountId });
@@ -341,17 +347,19 @@ describe('a live page', () => {
         .overviews()
         .at(-1)
         ?.endpoints.find((endpoint) => endpoint.id === endpointId)?.requests ?? 0;
-    await vi.waitFor(() => expect(requests()).toBe(40));
+    await vi.waitFor(() => expect(requests()).toBe(40), 10_000);
     const seconds = (performance.now() - began) / 1_000;
     expect(live.overviews().length).toBeLessThanOrEqual(2 + Math.ceil(seconds * 4) + 1);
     await lease.revoke();
-    await vi.waitFor(() =>
-      expect(
-        live
-          .overviews()
-          .at(-1)
-          ?.endpoints.some((endpoint) => endpoint.id === endpointId),
-      ).toBe(false),
+    await vi.waitFor(
+      () =>
+        expect(
+          live
+            .overviews()
+            .at(-1)
+            ?.endpoints.some((endpoint) => endpoint.id === endpointId),
+        ).toBe(false),
+      10_000,
     );
     await live.leave();
   });
@@ -375,8 +383,14 @@ describe('a live page', () => {
         },
       ],
     });
-    await vi.waitFor(() =>
-      expect(live.overviews().at(-1)?.recent[0]).toMatchObject({ id, type: 'session.refused', subject: '203.0.113.9' }),
+    await vi.waitFor(
+      () =>
+        expect(live.overviews().at(-1)?.recent[0]).toMatchObject({
+          id,
+          type: 'session.refused',
+          subject: '203.0.113.9',
+        }),
+      10_000,
     );
     await live.leave();
   });
@@ -384,9 +398,9 @@ describe('a live page', () => {
   it('is told at once when its session ends, and then is over', async () => {
     const { cookie, csrf, accountId } = await signedIn();
     const live = await openLive(test, cookie, accountId);
-    await vi.waitFor(() => expect(live.overviews()).not.toHaveLength(0));
+    await vi.waitFor(() => expect(live.overviews()).not.toHaveLength(0), 10_000);
     await test.browse('DELETE', '/dashboard/v1/session', { cookie, headers: { 'portico-csrf': csrf } });
-    await vi.waitFor(() => expect(live.hasEnded()).toBe(true));
+    await vi.waitFor(() => expect(live.hasEnded()).toBe(true), 10_000);
     expect(live.messages.at(-1)?.message).toEqual({ kind: 'signed-out' });
   });
 
@@ -411,8 +425,8 @@ describe('a live page', () => {
     await owner.post('/api/personal_access_tokens', { description: 'mine' });
     await owner.post('/api/service_users', { name: 'ci' });
     // The last one is for both: when it has come, so has all before it.
-    await vi.waitFor(() => expect(lists(theirs)).toContain('service_users'));
-    await vi.waitFor(() => expect(lists(mine)).toContain('service_users'));
+    await vi.waitFor(() => expect(lists(theirs)).toContain('service_users'), 10_000);
+    await vi.waitFor(() => expect(lists(mine)).toContain('service_users'), 10_000);
     for (const list of ['api_keys', 'personal_access_tokens', 'audit_events']) {
       expect(lists(mine)).toContain(list);
       expect(lists(theirs)).not.toContain(list);
@@ -426,8 +440,9 @@ describe('a live page', () => {
     const quiet = await TestApi.start({ limits: { livePingMs: 50 } });
     const { cookie, accountId } = await signedIn(quiet);
     const live = await openLive(quiet, cookie, accountId);
-    await vi.waitFor(() =>
-      expect(live.messages.filter(({ message }) => message.kind === 'ping').length).toBeGreaterThan(2),
+    await vi.waitFor(
+      () => expect(live.messages.filter(({ message }) => message.kind === 'ping').length).toBeGreaterThan(2),
+      10_000,
     );
     await live.leave();
     await quiet.close();
@@ -437,10 +452,10 @@ describe('a live page', () => {
     const stopping = await TestApi.start();
     const { cookie, accountId } = await signedIn(stopping);
     const live = await openLive(stopping, cookie, accountId);
-    await vi.waitFor(() => expect(live.overviews()).not.toHaveLength(0));
+    await vi.waitFor(() => expect(live.overviews()).not.toHaveLength(0), 10_000);
     const began = performance.now();
     await stopping.close();
     expect(performance.now() - began).toBeLessThan(3_000);
-    await vi.waitFor(() => expect(live.hasEnded()).toBe(true));
+    await vi.waitFor(() => expect(live.hasEnded()).toBe(true), 10_000);
   });
 });

@@ -224,7 +224,8 @@ describe('another address', () => {
 
 describe('how long an answer takes', () => {
   // S3: who measures must not learn who is here. Without the decoy's hash an unknown user is told ten times faster. The
-  // figure of 10 % wants a quiet machine.
+  // figure of 10 % of the time wants a quiet machine; elsewhere it is the work that is compared, which others hardly
+  // change.
   it('does not tell whether there is such a user', async () => {
     const slow = await TestApi.start({
       limits: {
@@ -233,10 +234,15 @@ describe('how long an answer takes', () => {
       },
     });
     const browser = new TestBrowser(slow);
+    const isLong = process.env.PORTICO_LONG === '1';
+    const clock = () => {
+      const { user, system } = process.cpuUsage();
+      return isLong ? performance.now() : (user + system) / 1_000;
+    };
     const took = async (email: string) => {
-      const began = performance.now();
+      const began = clock();
       await browser.signIn(email, 'not the password');
-      return performance.now() - began;
+      return clock() - began;
     };
     await took('warm@harbor.example');
     await took(slow.first.email);
@@ -247,7 +253,7 @@ describe('how long an answer takes', () => {
       return Math.min(...times);
     };
     let difference = 1;
-    const allowed = process.env.PORTICO_LONG === '1' ? 0.1 : 0.4;
+    const allowed = isLong ? 0.1 : 0.4;
     for (let round = 0; round < 4 && difference > allowed; round += 1) {
       const known = await fastest(() => slow.first.email);
       const unknown = await fastest((i) => `nobody${round}-${i}@harbor.example`);

@@ -310,7 +310,7 @@ describe('taking somebody out', () => {
     const reading = (async () => {
       for await (const chunk of live.body ?? []) text += Buffer.from(chunk).toString('utf8');
     })();
-    await vi.waitFor(() => expect(text).toContain('overview'));
+    await vi.waitFor(() => expect(text).toContain('overview'), 10_000);
 
     expect((await admin.delete(`/team/people/${id}`)).status).toBe(204);
     await reading;
@@ -408,7 +408,7 @@ describe('the log', () => {
       expect(text).not.toContain(password);
       expect(text).not.toContain('herons');
       expect(text).not.toContain('gulls');
-    });
+    }, 10_000);
     const csv = await admin.get('/audit-export?format=csv');
     expect(csv.headers.get('content-type')).toBe('text/csv; charset=utf-8');
     expect(csv.headers.get('content-disposition')).toMatch(/^attachment; filename="audit-\d{4}-\d\d-\d\d\.csv"$/);

@@ -130,14 +130,16 @@ describe('the changes stream', () => {
     const began = performance.now();
     await test.call('DELETE', `/credentials/${credentialId}`, { key: apiKey });
     for (const { changes } of [one, two]) {
-      await vi.waitFor(() =>
-        expect(changes).toEqual([
-          { kind: 'grant-changed', credentialId },
-          { kind: 'grant-revoked', credentialId },
-        ]),
+      await vi.waitFor(
+        () =>
+          expect(changes).toEqual([
+            { kind: 'grant-changed', credentialId },
+            { kind: 'grant-revoked', credentialId },
+          ]),
+        10_000,
       );
     }
-    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(performance.now() - began).toBeLessThan(5_000);
     await one.stop();
     await two.stop();
   });
@@ -147,8 +149,9 @@ describe('the changes stream', () => {
     const { accountId, apiKey } = await test.newAccount();
     const sessionId = newId('ts');
     await sessionOnline(test.registry(), { sessionId, accountId });
-    await vi.waitFor(async () =>
-      expect((await test.call('GET', `/tunnel_sessions/${sessionId}`, { key: apiKey })).status).toBe(200),
+    await vi.waitFor(
+      async () => expect((await test.call('GET', `/tunnel_sessions/${sessionId}`, { key: apiKey })).status).toBe(200),
+      10_000,
     );
     const order = async (command: string, outcome: CommandOutcome, body: unknown = sessionId) => {
       // One client sends the bare id and calls it JSON.
@@ -181,10 +184,11 @@ describe('the changes stream', () => {
     const endpointId = newId('ep');
     const url = 'https://stopped.portico.localhost';
     await claimOnline(test.registry(), { sessionId: newId('ts'), accountId, endpointId, url });
-    await vi.waitFor(async () =>
-      expect((await test.call('DELETE', `/endpoints/${endpointId}`, { key: apiKey })).status).toBe(204),
+    await vi.waitFor(
+      async () => expect((await test.call('DELETE', `/endpoints/${endpointId}`, { key: apiKey })).status).toBe(204),
+      10_000,
     );
-    await vi.waitFor(() => expect(changes).toMatchObject([{ kind: 'stop-endpoint', endpointId }]));
+    await vi.waitFor(() => expect(changes).toMatchObject([{ kind: 'stop-endpoint', endpointId }]), 10_000);
     await stop();
   });
 
@@ -196,11 +200,13 @@ describe('the changes stream', () => {
       body: { name: 'told.portico.localhost' },
     });
     await test.call('DELETE', `/reserved_domains/${made.body.id}`, { key: apiKey });
-    await vi.waitFor(() =>
-      expect(changes).toEqual([
-        { kind: 'domain-changed', host: 'told.portico.localhost', accountId },
-        { kind: 'domain-changed', host: 'told.portico.localhost', accountId: null },
-      ]),
+    await vi.waitFor(
+      () =>
+        expect(changes).toEqual([
+          { kind: 'domain-changed', host: 'told.portico.localhost', accountId },
+          { kind: 'domain-changed', host: 'told.portico.localhost', accountId: null },
+        ]),
+      10_000,
     );
     await stop();
   });
@@ -343,22 +349,24 @@ describe('what is online', () => {
     const lease = await claimOnline(registry, { sessionId, accountId, endpointId, url, forwardsTo: 'localhost:22' });
     const listed = async () => (await test.call('GET', '/endpoints', { key: apiKey })).body.endpoints;
     const tunnelId = `tn_${endpointId.slice(3)}`;
-    await vi.waitFor(async () =>
-      expect(await listed()).toMatchObject([
-        {
-          id: endpointId,
-          type: 'ephemeral',
-          public_url: url,
-          proto: 'tcp',
-          host: 'localhost',
-          port: 20_500,
-          hostport: 'localhost:20500',
-          upstream_url: 'localhost:22',
-          region: 'test',
-          tunnel: { id: tunnelId },
-          tunnel_session: { id: sessionId, uri: `${test.api.publicUrl}/tunnel_sessions/${sessionId}` },
-        },
-      ]),
+    await vi.waitFor(
+      async () =>
+        expect(await listed()).toMatchObject([
+          {
+            id: endpointId,
+            type: 'ephemeral',
+            public_url: url,
+            proto: 'tcp',
+            host: 'localhost',
+            port: 20_500,
+            hostport: 'localhost:20500',
+            upstream_url: 'localhost:22',
+            region: 'test',
+            tunnel: { id: tunnelId },
+            tunnel_session: { id: sessionId, uri: `${test.api.publicUrl}/tunnel_sessions/${sessionId}` },
+          },
+        ]),
+      10_000,
     );
     expect((await test.call('GET', '/tunnels', { key: apiKey })).body.tunnels).toMatchObject([
       { id: tunnelId, public_url: url, forwards_to: 'localhost:22', endpoint: { id: endpointId } },
@@ -372,7 +380,7 @@ describe('what is online', () => {
       credential: { id: 'cr_test' },
     });
     await lease.revoke();
-    await vi.waitFor(async () => expect(await listed()).toEqual([]));
+    await vi.waitFor(async () => expect(await listed()).toEqual([]), 10_000);
   });
 
   it('does not hide the rest when one value cannot be understood', async () => {
@@ -391,7 +399,7 @@ describe('what is online', () => {
     });
     await vi.waitFor(async () => {
       expect((await test.call('GET', '/endpoints', { key: apiKey })).body.endpoints).toHaveLength(1);
-    });
+    }, 10_000);
   });
 });
 

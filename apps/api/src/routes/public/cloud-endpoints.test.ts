@@ -69,7 +69,7 @@ describe('a cloud endpoint', () => {
       const { body } = await test.call('GET', '/endpoints');
       const types = Array.isArray(body.endpoints) ? body.endpoints.map(({ type }) => type) : [];
       expect(types.sort()).toEqual(['cloud', 'ephemeral']);
-    });
+    }, 10_000);
     const page = await test.call('GET', '/endpoints?limit=1');
     expect(page.body.next_page_uri).toContain('before_id=');
     const filtered = await test.call('GET', `/endpoints?filter=${encodeURIComponent('obj.type == "cloud"')}`);
@@ -198,7 +198,7 @@ describe('a cloud endpoint', () => {
     const registry = test.registry();
     const { accountId } = test.first;
     await claimOnline(registry, { sessionId, accountId, endpointId, url: `https://taken.${base}` });
-    await vi.waitFor(async () => expect((await test.call('GET', `/endpoints/${endpointId}`)).status).toBe(200));
+    await vi.waitFor(async () => expect((await test.call('GET', `/endpoints/${endpointId}`)).status).toBe(200), 10_000);
     expect(code(await make({ url: `https://taken.${base}` }))).toBe('ERR_NGROK_18016');
     const change = { body: { traffic_policy: answering } };
     expect(code(await test.call('PATCH', `/endpoints/${endpointId}`, change))).toBe('ERR_NGROK_18003');
@@ -221,8 +221,9 @@ describe('a cloud endpoint', () => {
     const all = await feed(0);
     expect(all.endpoints.find(({ id }) => id === made.body.id)?.nameLost).toBeUndefined();
     expect((await test.call('DELETE', `/reserved_domains/${domain.id}`)).status).toBe(204);
-    await vi.waitFor(async () =>
-      expect((await feed(all.upTo)).endpoints).toMatchObject([{ id: made.body.id, nameLost: true }]),
+    await vi.waitFor(
+      async () => expect((await feed(all.upTo)).endpoints).toMatchObject([{ id: made.body.id, nameLost: true }]),
+      10_000,
     );
     // What became of another account's claim to it meanwhile counts too.
     await createReservedDomain(test.database.queries, other.accountId, {

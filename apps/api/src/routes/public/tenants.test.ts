@@ -123,7 +123,7 @@ beforeAll(async () => {
   ids.set('/tunnels', `tn_${endpointId.slice(3)}`);
   ids.set('/tunnel_sessions', sessionId);
   for (const path of [`/endpoints/${endpointId}`, `/tunnel_sessions/${sessionId}`]) {
-    await vi.waitFor(async () => expect((await test.call('GET', path)).status).toBe(200));
+    await vi.waitFor(async () => expect((await test.call('GET', path)).status).toBe(200), 10_000);
   }
 });
 
