@@ -32,3 +32,26 @@ export const usageBucket = z.object({
 });
 export const usage = z.object({ usage: z.array(usageBucket), from: time, to: time, uri: z.string() });
 export type UsageBucketResource = z.infer<typeof usageBucket>;
+
+/** `limit` is null where the plan has none. */
+const measured = z.object({ used: z.number(), limit: z.number().nullable() });
+const ceiling = z.object({ limit: z.number().nullable() });
+/** What the account's plan allows, and how much of it is used. Months are of UTC. */
+export const usageLimits = z.object({
+  plan: z.string(),
+  month_start: time,
+  month_end: time,
+  requests_per_month: measured,
+  connections_per_month: measured,
+  /** In both directions. */
+  bytes_per_month: measured,
+  /** Online now, of the account; of all agents together. */
+  endpoints: measured,
+  sessions: measured,
+  reserved_domains: measured,
+  endpoints_per_session: ceiling,
+  requests_per_second: ceiling,
+  connections_per_second: ceiling,
+  uri: z.string(),
+});
+export type UsageLimitsResource = z.infer<typeof usageLimits>;

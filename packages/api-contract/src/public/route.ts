@@ -3,7 +3,7 @@ import { type Collection, collections } from './collection.ts';
 import { eventDeliveries, eventSource, eventSourceCreate, eventSourceList, eventSourceUpdate } from './events.ts';
 import { capture, captureUpdate, exchangeMessages, exchangeReplay, exchangeReplayed } from './exchanges.ts';
 import { policySurvey, policySurveyCreate, policyTrial, policyTrialCreate } from './policy-trials.ts';
-import { usage } from './records.ts';
+import { usage, usageLimits } from './records.ts';
 
 export type Verb = 'list' | 'get' | 'create' | 'update' | 'delete' | (string & {});
 
@@ -152,6 +152,16 @@ export const publicRoutes: readonly PublicRoute[] = [
     ],
     body: null,
     answer: { kind: 'object', schema: usage },
+  },
+  {
+    method: 'GET',
+    path: '/usage/limits',
+    collection: 'usage',
+    verb: 'limits',
+    summary: 'What the plan of the account allows, and how much of it is used.',
+    query: [],
+    body: null,
+    answer: { kind: 'object', schema: usageLimits },
   },
 ];
 

@@ -15,6 +15,7 @@ import { recordRoutes } from './records.ts';
 import { reservedAddrRoutes } from './reserved-addrs.ts';
 import { reservedDomainRoutes } from './reserved-domains.ts';
 import { serviceUserRoutes } from './service-users.ts';
+import { usageLimitRoutes } from './usage-limits.ts';
 import { vaultRoutes } from './vaults.ts';
 
 /** Everything that belongs to an account, for API keys and for people in the dashboard. Who calls has been settled. */
@@ -34,4 +35,5 @@ export function resourceRoutes(app: FastifyInstance, context: ApiContext, live: 
   exchangeRoutes(app, context, live);
   policyTrialRoutes(app, context);
   recordRoutes(app, context);
+  usageLimitRoutes(app, context, live);
 }

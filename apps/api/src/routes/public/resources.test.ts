@@ -1,7 +1,7 @@
-import { addUsage, rollUpUsage, totalUsage, usageBuckets } from '@portico/db';
+import { addToMonth, addUsage, monthOf, rollUpUsage, savePlan, setPlan, totalUsage, usageBuckets } from '@portico/db';
 import { newId } from '@portico/service';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeCertificate } from '../../testing/certificates.ts';
 import { type Answer, type TestAccount, TestApi } from '../../testing/test-api.ts';
 
@@ -338,6 +338,40 @@ describe('usage', () => {
     for (const wrong of ['span=year', 'by=hour', 'from=yesterday']) {
       expect((await test.call('GET', `/usage?${wrong}`)).body.error_code).toBe('ERR_NGROK_215');
     }
+  });
+});
+
+describe('the limits of an account', () => {
+  it('are those of its plan, with what is used of them', async () => {
+    const account = await test.newAccount();
+    const { accountId, apiKey: key } = account;
+    const { queries } = test.database;
+    const look = async () => (await test.call('GET', '/usage/limits', { key })).body;
+    const month = monthOf(test.now());
+    expect(await look()).toMatchObject({
+      plan: expect.any(String),
+      month_start: month.toISOString(),
+      requests_per_month: { used: 0, limit: null },
+      sessions: { used: 0, limit: 1_000 },
+      endpoints_per_session: { limit: 100 },
+    });
+    const plan = `small-${accountId}`;
+    await savePlan(queries, plan, { requestsPerMonth: 100n, reservedDomains: 3, sessions: 2, requestsPerSecond: 10 });
+    await setPlan(queries, accountId, plan);
+    await addToMonth(queries, month, [{ accountId, requests: 90, connections: 7, bytes: 1_000 }]);
+    await test.call('POST', '/reserved_domains', { key, body: { domain: 'limits.portico.localhost' } });
+    // Plans are read anew when the database says that one has changed.
+    await vi.waitFor(async () =>
+      expect(await look()).toMatchObject({
+        plan,
+        requests_per_month: { used: 90, limit: 100 },
+        connections_per_month: { used: 7, limit: null },
+        bytes_per_month: { used: 1_000, limit: null },
+        reserved_domains: { used: 1, limit: 3 },
+        sessions: { used: 0, limit: 2 },
+        requests_per_second: { limit: 10 },
+      }),
+    );
   });
 });
 

@@ -15,9 +15,12 @@ import { useAccount } from '../account/account-provider.tsx';
 import { ContactStrip } from '../live/contact-strip.tsx';
 import { ListProblemStrip } from '../records/list-problem.tsx';
 import { PageHead } from '../shell/page-head.tsx';
+import { readLimits, type UsageLimits } from './limits.ts';
 import { readUsage } from './read-usage.ts';
-import { type Measure, UsageChart } from './usage-chart.tsx';
+import { UsageChart } from './usage-chart.tsx';
 import { daysUpTo, inCsv, totalOf, type UsageBucket } from './usage-days.ts';
+import { UsageLimitsSection } from './usage-limits.tsx';
+import type { Measure } from './usage-stacks.ts';
 
 const spans = [
   { days: 7, label: '7 days' },
@@ -35,6 +38,7 @@ const refreshEveryMs = 30_000;
 interface Usage {
   readonly days: readonly UsageBucket[];
   readonly endpoints: readonly UsageBucket[];
+  readonly limits: UsageLimits;
 }
 
 /** What went through, by day and by endpoint, as the edges reported it. */
@@ -53,15 +57,17 @@ export function UsagePage() {
       const to = new Date();
       const from = new Date(Math.floor(to.getTime() / dayMs) * dayMs - (days - 1) * dayMs);
       const query = `from=${from.toISOString()}&to=${to.toISOString()}&span=day`;
-      const [byDay, byEndpoint] = await Promise.all([
+      const [byDay, byEndpoint, limits] = await Promise.all([
         rest.get(`/usage?${query}`, readUsage, asking.signal),
         rest.get(`/usage?${query}&by=endpoint`, readUsage, asking.signal),
+        rest.get('/usage/limits', readLimits, asking.signal),
       ]);
       if (asking.signal.aborted) return;
       if (byDay.kind !== 'ok') return setProblem(byDay);
       if (byEndpoint.kind !== 'ok') return setProblem(byEndpoint);
+      if (limits.kind !== 'ok') return setProblem(limits);
       setProblem(null);
-      setUsage({ days: daysUpTo(byDay.value, from, to), endpoints: byEndpoint.value });
+      setUsage({ days: daysUpTo(byDay.value, from, to), endpoints: byEndpoint.value, limits: limits.value });
     };
     void ask();
     const timer = setInterval(() => document.visibilityState === 'visible' && void ask(), refreshEveryMs);
@@ -143,8 +149,14 @@ export function UsagePage() {
                   ))}
                 </fieldset>
               </div>
-              <UsageChart days={usage.days} measure={measure} />
+              <UsageChart
+                days={usage.days}
+                endpoints={usage.endpoints}
+                measure={measure}
+                evenPace={evenPaceOf(usage.limits, measure)}
+              />
             </section>
+            <UsageLimitsSection limits={usage.limits} />
             {endpoints.length > 0 ? (
               <TableSection label="By endpoint" title="By endpoint">
                 <TableHead>
@@ -200,6 +212,12 @@ export function UsagePage() {
 
 const columns =
   'grid-cols-[minmax(0,1fr)_90px_90px] @min-[640px]:grid-cols-[minmax(0,1fr)_100px_110px_100px_100px_90px]';
+
+/** What a day may have if the limit of this month is to last. */
+function evenPaceOf({ measured, monthStart, monthEnd }: UsageLimits, measure: Measure): number | null {
+  const limit = measured.find(({ key }) => key === measure)?.limit ?? null;
+  return limit === null ? null : limit / Math.round((Date.parse(monthEnd) - Date.parse(monthStart)) / dayMs);
+}
 
 /** One row for each URL over all days, the busiest first. */
 function byUrl(buckets: readonly UsageBucket[]): UsageBucket[] {
