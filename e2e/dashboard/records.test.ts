@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { defaultLimits } from '@portico/api';
 import { DnsServer } from '@portico/api/testing/dns-server';
+import pg from 'pg';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStage, type Stage, type WatchedPage } from '../support/dashboard-stage.ts';
@@ -176,6 +177,27 @@ describe('lists of records', () => {
     await row('by-a-script').waitFor();
   });
 
+  it('let everybody have keys of their own, revoked at once', async () => {
+    await page.goto(`${base}/personal-tokens/new`);
+    await page.fill('[name=description]', 'my scripts');
+    await submit();
+    const secret = page.locator('[data-secret]', { hasText: 'pt_' });
+    await secret.waitFor();
+    const token = (await secret.textContent()) ?? '';
+    const ask = async () => {
+      const { publicUrl } = stage.env.api;
+      const headers = { authorization: `Bearer ${token}`, 'ngrok-version': '2' };
+      return (await fetch(`${publicUrl}/vaults`, { headers })).status;
+    };
+    expect(await ask()).toBe(200);
+    await press('Done, I have it');
+    await row('my scripts').getByText('working').waitFor();
+    await row('my scripts').locator('a').click();
+    await press('Revoke now');
+    await page.locator('dialog[open] dd', { hasText: 'revoked' }).first().waitFor();
+    expect(await ask()).toBe(401);
+  });
+
   it('hold the parts of an object: rules of an IP policy, secrets of a vault', async () => {
     await page.goto(`${base}/ip-policies/new`);
     await page.fill('[name=description]', 'office');
@@ -198,13 +220,57 @@ describe('lists of records', () => {
 
   it('tell who changed what', async () => {
     await page.goto(`${base}/audit`);
-    await row('vault created').locator('a').click();
+    await row('vault created').first().locator('a').click();
     await page.locator('dialog[open] dd', { hasText: 'payments' }).first().waitFor();
+  });
+
+  it('show the month against the limits of the plan, and by which endpoint', async () => {
+    const database = new pg.Client({ connectionString: stage.env.databaseUrl });
+    await database.connect();
+    const { accountId, api, apiKey } = stage.env;
+    await database.query('INSERT INTO plan (id, requests_per_month, reserved_domains) VALUES ($1, 1000, 100)', [
+      'small',
+    ]);
+    const month = "date_trunc('month', now() at time zone 'utc')";
+    await database.query(
+      `INSERT INTO usage_month (account_id, month, requests, connections, bytes) VALUES ($1, ${month}, 950, 5, 1000)
+       ON CONFLICT (account_id, month) DO UPDATE SET requests = 950`,
+      [accountId],
+    );
+    for (const [url, requests] of Object.entries({
+      'https://shop.example.com': 700,
+      'https://docs.example.com': 250,
+    })) {
+      await database.query(
+        `INSERT INTO usage (account_id, endpoint_id, minute, url, requests, connections, bytes_in, bytes_out, errors)
+         VALUES ($1, $2, date_trunc('minute', now()), $2, $3, 1, 10, 10, 0)`,
+        [accountId, url, requests],
+      );
+    }
+    await database.query('UPDATE account SET plan = $2 WHERE id = $1', [accountId, 'small']);
+    await database.end();
+    const headers = { authorization: `Bearer ${apiKey}`, 'ngrok-version': '2' };
+    const limits = async () => (await fetch(`${api.publicUrl}/usage/limits`, { headers })).text();
+    await expect.poll(limits, { timeout: 20_000 }).toContain('"requests_per_month":{"used":950,"limit":1000}');
+    await page.goto(`${base}/usage`);
+    await page.locator('[data-limit=requests][data-nearness=almost]', { hasText: '950 of 1,000' }).waitFor();
+    await page.locator('[data-limit=bytes][data-nearness=unlimited]').waitFor();
+    await page.locator('[data-series="https://shop.example.com"]', { hasText: '700' }).click();
+    await page.locator('[data-series="https://shop.example.com"][aria-pressed=false]').waitFor();
+    await page.locator('[data-pace]').waitFor();
   });
 
   it('are there on every page, without a fault', async () => {
     const paths = ['agents', 'tcp-addresses', 'certificates', 'certificates/authorities', 'ip-policies/restrictions'];
-    const more = ['api-keys', 'service-users', 'usage', 'event-destinations', 'event-destinations/subscriptions'];
+    const more = [
+      'api-keys',
+      'personal-tokens',
+      'identities',
+      'service-users',
+      'usage',
+      'event-destinations',
+      'event-destinations/subscriptions',
+    ];
     for (const path of [...paths, ...more]) {
       await page.goto(`${base}/${path}`);
       await page.locator('main h2, main table').first().waitFor();

@@ -7,6 +7,7 @@ import { useAccount } from '../account/account-provider.tsx';
 import { Fact, Facts } from '../records/facts.tsx';
 import type { RecordKind } from '../records/record-kind.ts';
 import { RecordList } from '../records/record-list.tsx';
+import { VisitorSessions } from './visitor-sessions.tsx';
 
 interface Identity {
   readonly id: string;
@@ -122,5 +123,12 @@ const kind: RecordKind<Identity> = {
 /** Visitors who signed in at the account's endpoints. */
 export function IdentitiesPage() {
   const { accountId } = useAccount();
-  return <RecordList title="Identities" base={`/a/${accountId}/identities`} kind={kind} />;
+  return (
+    <RecordList
+      title="Identities"
+      base={`/a/${accountId}/identities`}
+      kind={kind}
+      below={({ id }) => <VisitorSessions visitorId={id} />}
+    />
+  );
 }

@@ -24,6 +24,8 @@ export interface PartListProps<R extends ApiRecord> {
   readonly create?: RecordForm<R>;
   readonly edit?: RecordForm<R>;
   readonly removal?: (part: R) => ReactNode;
+  /** `Sign out` where nothing is removed for good. */
+  readonly removeVerb?: string;
 }
 
 type Mode<R> = { readonly kind: 'list' | 'new' } | { readonly kind: 'edit' | 'remove'; readonly part: R };
@@ -31,6 +33,7 @@ type Mode<R> = { readonly kind: 'list' | 'new' } | { readonly kind: 'edit' | 're
 /** What belongs to one object, inside its drawer: rules of a policy, secrets of a vault. */
 export function PartList<R extends ApiRecord>(props: PartListProps<R>) {
   const { title, path, listPath, listKey, query = '', read, noun, empty, rowName, create, edit, removal } = props;
+  const { removeVerb = 'Remove' } = props;
   const account = useAccount();
   const parts = useRecords({ path: listPath, key: listKey, read }, query);
   const [mode, setMode] = useState<Mode<R>>({ kind: 'list' });
@@ -83,7 +86,7 @@ export function PartList<R extends ApiRecord>(props: PartListProps<R>) {
                     className="h-[26px] px-2 text-cinnabar"
                     onClick={() => setMode({ kind: 'remove', part })}
                   >
-                    Remove
+                    {removeVerb}
                   </Button>
                 )}
               </div>
@@ -111,8 +114,8 @@ export function PartList<R extends ApiRecord>(props: PartListProps<R>) {
       )}
       {mode.kind === 'remove' && removal && (
         <RemoveDialog
-          title={`Remove ${noun}`}
-          verb={`Remove ${noun}`}
+          title={`${removeVerb} ${noun}`}
+          verb={`${removeVerb} ${noun}`}
           onRemove={() => account.rest.remove(`${path}/${mode.part.id}`)}
           onClose={back}
           onDone={done}

@@ -4,6 +4,7 @@ import {
   Cable,
   ChartColumn,
   ContactRound,
+  Fingerprint,
   Globe,
   KeyRound,
   Laptop,
@@ -76,6 +77,7 @@ export const pageGroups: readonly PageGroup[] = [
     pages: [
       { label: 'Authtokens', path: 'authtokens', Icon: KeyRound },
       { label: 'API keys', path: 'api-keys', Icon: SquareCode, needs: 'keys.manage' },
+      { label: 'Personal tokens', path: 'personal-tokens', Icon: Fingerprint },
       { label: 'Service users', path: 'service-users', Icon: Bot },
       { label: 'Team', path: 'team', Icon: Users, needs: 'team.read' },
     ],
