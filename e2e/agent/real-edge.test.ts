@@ -1,9 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
 import type { Agent, AgentEndpoint } from '@portico/agent';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { GrpcVisitor, grpcUpstream } from '../support/grpc.ts';
+import { startPortico } from '../support/portico-cli.ts';
 import { startRelay } from '../support/relay.ts';
 import { httpUpstream, patternStream, tcpUpstream } from '../support/upstream.ts';
 import { visit } from '../support/visit.ts';
@@ -73,6 +79,64 @@ describe('our agent at our edge', () => {
     const socket = await dial(port);
     socket.end('ping');
     expect(await readAll(socket)).toBe('ping');
+  });
+
+  it('carries gRPC calls, unary and streaming both ways, with their trailers', async () => {
+    const service = await grpcUpstream();
+    cleanups.push(() => service.close());
+    const host = `grpc.${env.baseDomain}`;
+    await agent().forward({
+      proto: 'http',
+      url: `https://${host}`,
+      upstream: `http://127.0.0.1:${service.port}`,
+      forwardsProto: 'http2',
+    });
+    const visitor = new GrpcVisitor({ port: env.https.port, host, ca: env.ca });
+    cleanups.push(() => visitor.close());
+    const { value, trailer } = await visitor.greet('world', 'a friend');
+    expect([value, trailer.get('x-asked-as')]).toEqual(['hello world', ['a friend']]);
+    await expect(visitor.greet('nobody')).rejects.toMatchObject({ code: status.NOT_FOUND, details: 'nobody is here' });
+    const call = visitor.talk();
+    for (let round = 1; round <= 3; round += 1) {
+      call.write(`round ${round}`);
+      expect(await once(call, 'data')).toEqual([`${round}: round ${round}`]);
+    }
+    const ended = once(call, 'status');
+    call.resume().end();
+    const [{ code, metadata }] = await ended;
+    expect([code, metadata.get('x-count')]).toEqual([status.OK, ['3']]);
+  });
+
+  it('restarts in its own process when the API asks for it, under the same random URL', async () => {
+    const home = await mkdtemp(join(tmpdir(), 'portico-restart-'));
+    cleanups.push(() => rm(home, { recursive: true, force: true }));
+    const agentConfigFile = join(home, 'agent.yml');
+    await writeFile(
+      agentConfigFile,
+      `version: 3\nagent: {authtoken: "${env.authtoken}", connect_url: "${env.connectUrl}", connect_cas: "${env.caFile}", web_addr: "127.0.0.1:0", metadata: "to restart"}\n`,
+    );
+    const cli = await startPortico({ agentConfigFile }, ['http', String(await hello())]);
+    const ask = (path: string, method: string): Promise<Response> =>
+      fetch(`${env.api.publicUrl}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${env.apiKey}`, 'ngrok-version': '2' },
+      });
+    const sessions = async (): Promise<string[]> => {
+      const answer: { tunnel_sessions: { id: string; metadata: string }[] } = await (
+        await ask('/tunnel_sessions?limit=100', 'GET')
+      ).json();
+      return answer.tunnel_sessions.filter(({ metadata }) => metadata === 'to restart').map(({ id }) => id);
+    };
+    await expect.poll(async () => (await sessions()).length).toBe(1);
+    const [first = ''] = await sessions();
+    expect((await ask(`/tunnel_sessions/${first}/restart`, 'POST')).status).toBe(204);
+    const starts = (): number => cli.output().split('"msg":"started tunnel"').length - 1;
+    await expect.poll(starts, { timeout: 30_000 }).toBe(2);
+    expect(cli.output().match(/"url":"https:[^"]+"/g)).toEqual([`"url":"${cli.url}"`, `"url":"${cli.url}"`]);
+    expect((await visit(env, `${cli.url}/again`)).body.toString()).toBe('hello /again');
+    await expect.poll(sessions, { timeout: 30_000 }).not.toContain(first);
+    expect(await sessions()).toHaveLength(1);
+    expect(await cli.stop()).toBe(0);
   });
 
   it('passes half-closes on both ways', async () => {

@@ -6,6 +6,7 @@ import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WebSocketServer } from 'ws';
+import { connectSdk } from '../sdks/javascript/sdk.ts';
 import { launchBrowser } from '../support/browser.ts';
 import { type RunningProvider, signInAtProvider, startIdentityProvider } from '../support/identity-provider.ts';
 import { httpUpstream, type Upstream } from '../support/upstream.ts';
@@ -46,7 +47,7 @@ describe('sign-in by policy', () => {
     });
     agent = env.agent({ backoff: { firstMs: 50, capMs: 500 } });
     // Policies without a client of their own use the server's, which has one address for all of them.
-    const own = ['oidc', 'idle', 'deny', 'part'].map((name) => `${addressOf(name)}/ngrok/oauth2/callback`);
+    const own = ['oidc', 'idle', 'deny', 'part', 'sdk'].map((name) => `${addressOf(name)}/ngrok/oauth2/callback`);
     await provider.allowRedirects([...own, `${sharedCallback()}`]);
     const upstream = await httpUpstream((request, response) => {
       const { cookie = '', 'x-user': user = '' } = request.headers;
@@ -158,6 +159,31 @@ describe('sign-in by policy', () => {
     const [cookie] = (await page.context().cookies()).filter(({ name: each }) => each === '__Host-portico.session');
     expect(cookie).toMatchObject({ httpOnly: true, secure: true, sameSite: 'Lax', path: '/' });
     expect(cookie?.value).not.toContain('alice');
+  });
+
+  it('guards an endpoint whose option an official SDK has sent, for those whom it lists', async () => {
+    const { issuer, clientId, clientSecret } = provider;
+    const session = await connectSdk(env);
+    const listener = await session
+      .httpEndpoint()
+      .domain('with-sdk.portico.localhost')
+      .oidc(issuer, clientId, clientSecret, ['alice@people.example'], [], ['openid', 'email'])
+      .listenAndForward(`http://127.0.0.1:${app.port}`);
+    const url = addressOf('sdk');
+    const page = await newPage();
+    await page.goto(`${url}/wanted`);
+    expect(page.url()).toContain(issuer);
+    await signInAtProvider(page, 'alice');
+    expect(page.url()).toBe(`${url}/wanted`);
+    expect(await page.textContent('h1')).toContain('app of');
+    const stranger = await newPage();
+    await stranger.goto(`${url}/wanted`);
+    const answer = stranger.waitForResponse((response) => response.url() === `${url}/wanted`);
+    // A browser shows a page of its own for an answer without body.
+    await signInAtProvider(stranger, 'bob').catch(() => undefined);
+    expect((await answer).status()).toBe(403);
+    expect(received.filter((each) => !each.url.includes('favicon'))).toHaveLength(1);
+    await listener.close();
   });
 
   it('shows the owner who is signed in, and signs them out within seconds when the owner says so', async () => {

@@ -65,6 +65,37 @@ async function greeting(port: number, sent = ''): Promise<string> {
   return text(socket);
 }
 
+describe('the policy of an endpoint', () => {
+  it('is swapped while it is online; one that is none leaves the other, and options of the bind stay', async () => {
+    const host = newHost();
+    const agent = await join(serveHttp('upstream'));
+    const says = (body: string) =>
+      JSON.stringify({ on_http_request: [{ actions: [{ type: 'custom-response', config: { body } }] }] });
+    const options = { UserAgentFilter: { deny: ['^bad'] } };
+    const bound = await agent.bind('https', { URL: `https://${host}`, TrafficPolicy: says('one'), ...options });
+    expect((await visit(env, host)).text).toBe('one');
+    const TunnelId = (bound.Extra as Json).TunnelID;
+    const patch = (TrafficPolicy: string) => agent.call(StreamType.patchTunnelState, { TunnelId, TrafficPolicy });
+    expect((await patch(says('two'))).Error).toBe('');
+    await eventually(
+      async () => (await visit(env, host)).text,
+      (text) => text === 'two',
+    );
+    expect(errorCode(await patch('{"on_http_request": 1}'))).toMatch(/^ERR_NGROK_22\d\d$/);
+    expect(errorCode(await patch(says('three').replace('custom-response', 'no-such-action')))).toMatch(/^ERR_NGROK_/);
+    expect((await visit(env, host)).text).toBe('two');
+    const robot = async () => (await visit(env, host, '/', { 'user-agent': 'bad robot' })).text;
+    expect(await robot()).toContain('ERR_NGROK_3211');
+    // None at all is a policy too.
+    expect((await patch('')).Error).toBe('');
+    await eventually(
+      () => who(host),
+      (name) => name === 'upstream',
+    );
+    expect(await robot()).toContain('ERR_NGROK_3211');
+  });
+});
+
 describe('a pool', () => {
   it('shares what comes among its members, shows each, and goes on without one that left', async () => {
     const host = newHost();

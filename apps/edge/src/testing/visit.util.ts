@@ -10,6 +10,7 @@ export function visit(
   edge: { readonly https: { readonly port: number }; readonly ca: string },
   host: string,
   path = '/',
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<VisitAnswer> {
   return new Promise((resolve, reject) => {
     const sent = request(
@@ -19,7 +20,7 @@ export function visit(
         servername: host,
         path,
         ca: edge.ca,
-        headers: { host },
+        headers: { host, ...headers },
         agent: false,
       },
       (response) => {
