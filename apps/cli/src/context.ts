@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { type LocationInput, ownLocation } from './config/locations.ts';
 import { packagedVersion } from './packaged.ts';
+import { processReplacement, type ReplaceProcess } from './process-image.ts';
+import { takeOverVariable } from './tunnels/take-over.ts';
 
 /** What a command sees of the process that it runs in. */
 export interface CliContext extends LocationInput {
@@ -10,13 +12,22 @@ export interface CliContext extends LocationInput {
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
+  /** From the same command in this process before it was restarted; undefined at a first start. */
+  readonly takeOver: string | undefined;
+  /** Asked for when it is needed: what is on disk may change. */
+  replacement(): ReplaceProcess | null;
   /** Calls `handler` at SIGINT and SIGTERM; the returned function stops that. */
   onSignal(handler: (signal: 'SIGINT' | 'SIGTERM') => void): () => void;
 }
 
 export function processContext(): CliContext {
+  const takeOver = process.env[takeOverVariable];
+  // Programs that this one starts have no business with it.
+  delete process.env[takeOverVariable];
   return {
     ...ownLocation(),
+    takeOver,
+    replacement: processReplacement,
     version: readVersion(),
     notices: [],
     stdin: process.stdin,

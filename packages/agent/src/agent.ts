@@ -3,14 +3,14 @@ import { AgentError, isPermanent } from './agent-error.ts';
 import { type AgentLog, silentLog } from './agent-log.ts';
 import { type AgentSession, openAgentSession, type SessionInfo, type SessionKeys } from './agent-session.ts';
 import { Backoff, type BackoffOptions, defaultBackoff } from './backoff.ts';
-import { type EndpointOptions, wantedBind } from './bind-request.ts';
+import { type EndpointOptions, type WantedBind, wantedBind } from './bind-request.ts';
 import type { Capture, CaptureStore } from './capture/capture-store.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type ConnectUrl, parseConnectUrl } from './connect-url.ts';
 import { ConnectionCounters, type ConnectionFigures } from './connection-counters.ts';
 import { CorkBatch } from './cork-batch.ts';
 import { anyCertificate, type UpstreamTls } from './dial-upstream.ts';
-import { AgentEndpoint, type EndpointEnd, type EndpointTarget } from './endpoint.ts';
+import { AgentEndpoint, type EndpointEnd, type EndpointMemory, type EndpointTarget } from './endpoint.ts';
 import type { RunningFileServer } from './file-server.ts';
 import { Forward } from './forward.ts';
 import type { Finding } from './host-refusal.ts';
@@ -51,8 +51,22 @@ export interface AgentOptions {
   readonly proxyUrl?: string;
   /** False: the server may not stop or restart this agent (default true). */
   readonly remoteManagement?: boolean;
+  /** The server asks for a restart. Without it a new session takes over, and the old one finishes what it carries. */
+  readonly onRestart?: () => void;
+  /** Of an agent before this one (`agent.memory()`): its endpoints come back under the same URLs. */
+  readonly memory?: AgentMemory;
   readonly log?: AgentLog;
   readonly clock?: Clock;
+}
+
+/** What an agent was given by its server. Plain data, and secret. */
+export interface AgentMemory {
+  readonly keys: SessionKeys;
+  readonly endpoints: readonly {
+    readonly name: string;
+    readonly wanted: WantedBind;
+    readonly given: EndpointMemory;
+  }[];
 }
 
 /** What the agent does now. `error` of `stopped` is null when it was closed on purpose. */
@@ -132,6 +146,7 @@ export class Agent extends EventEmitter<AgentEvents> {
   readonly #log: AgentLog;
   readonly #backoff: Backoff;
   readonly #corks = new CorkBatch();
+  #remembered: AgentMemory['endpoints'];
   readonly #counters: ConnectionCounters;
   readonly #endpoints = new Set<AgentEndpoint>();
   /** The current one and those that only finish what they carry. */
@@ -139,9 +154,9 @@ export class Agent extends EventEmitter<AgentEvents> {
   readonly #forwards = new Set<Forward>();
   readonly #abort = new AbortController();
   #session: AgentSession | null = null;
-  #keys: SessionKeys = { clientId: '', cookie: '' };
+  #keys: SessionKeys;
   #state: AgentState = { kind: 'connecting' };
-  #wasOnline = false;
+  #wasOnline: boolean;
   #wake: (() => void) | null = null;
   #upstreamMs: number | null = null;
   readonly #files = new Map<AgentEndpoint, RunningFileServer>();
@@ -154,8 +169,11 @@ export class Agent extends EventEmitter<AgentEvents> {
     super();
     this.#options = options;
     this.#url = parseConnectUrl(options.connectUrl);
-    const { ca = null } = options;
+    const { ca = null, memory } = options;
     this.#ca = typeof ca === 'string' ? [ca] : ca;
+    this.#keys = memory?.keys ?? { clientId: '', cookie: '' };
+    this.#remembered = memory?.endpoints ?? [];
+    this.#wasOnline = memory !== undefined;
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? silentLog;
     this.#counters = new ConnectionCounters(this.#clock);
@@ -188,6 +206,14 @@ export class Agent extends EventEmitter<AgentEvents> {
 
   get openStreams(): number {
     return this.#forwards.size;
+  }
+
+  /** With what it knows now, another agent takes its place (`AgentOptions.memory`). To be asked before it is closed. */
+  memory(): AgentMemory {
+    const endpoints = [...this.#endpoints].flatMap(({ name, options, memory }) =>
+      memory === null ? [] : [{ name, wanted: wantedBind(options), given: memory }],
+    );
+    return { keys: this.#keys, endpoints };
   }
 
   figures(): ConnectionFigures {
@@ -420,6 +446,7 @@ export class Agent extends EventEmitter<AgentEvents> {
       target,
       clock: this.#clock,
       random: () => this.#clock.random(),
+      memory: this.#recall(options.name ?? '', wanted),
       onOnline: (again) => {
         const { name, url, forwardsTo } = endpoint;
         this.#log('info', again ? 'restarted tunnel' : 'started tunnel', {
@@ -460,6 +487,16 @@ export class Agent extends EventEmitter<AgentEvents> {
     return endpoint.ready;
   }
 
+  /** What the agent before this one was given for such an endpoint. Of one that is asked for otherwise now, its random name. */
+  #recall(name: string, wanted: WantedBind): EndpointMemory | null {
+    const found = this.#remembered.find((each) => each.name === name);
+    if (found === undefined) return null;
+    this.#remembered = this.#remembered.filter((each) => each !== found);
+    if (JSON.stringify(found.wanted) === JSON.stringify(wanted)) return found.given;
+    const named = [wanted.opts.URL, wanted.opts.Subdomain].some((each) => typeof each === 'string' && each !== '');
+    return named || found.given.proto !== wanted.proto ? null : { ...found.given, id: '', token: '' };
+  }
+
   #onStopEndpoint(session: AgentSession, id: string, message: string, code: string | null): void {
     const endpoint = this.#find(session, id);
     if (endpoint === null) return;
@@ -473,6 +510,10 @@ export class Agent extends EventEmitter<AgentEvents> {
     this.#log('info', 'received command from the server', { obj: 'csess', cmd: command });
     if (command === 'stop') {
       void this.close();
+      return;
+    }
+    if (this.#options.onRestart !== undefined) {
+      this.#options.onRestart();
       return;
     }
     // The old session finishes what it carries beside the new one; the server sends it nothing more once we rebind.

@@ -31,13 +31,15 @@ interface Hooks {
   readonly target: EndpointTarget;
   readonly clock: Clock;
   readonly random: () => number;
+  /** From an agent before this one: what it was given for this endpoint. */
+  readonly memory: EndpointMemory | null;
   onOnline(again: boolean): void;
   onRetry(error: AgentError, inMs: number): void;
   onOver(end: EndpointEnd): void;
 }
 
-/** What the server said at the latest bind; with it the endpoint comes back under the same URL. */
-interface Memory {
+/** What the server said at the latest bind; with it the endpoint comes back under the same URL. Secret. */
+export interface EndpointMemory {
   readonly id: string;
   readonly token: string;
   readonly proto: EndpointProto;
@@ -64,7 +66,7 @@ export class AgentEndpoint {
   readonly #hooks: Hooks;
   readonly #settle: { resolve(endpoint: AgentEndpoint): void; reject(error: unknown): void };
   #state: State = { kind: 'waiting' };
-  #memory: Memory | null = null;
+  #memory: EndpointMemory | null;
   /** The bind in a session that only finishes what it carries: streams for it may still come. */
   #former: { readonly session: AgentSession; readonly id: string } | null = null;
   #wasOnline = false;
@@ -75,6 +77,7 @@ export class AgentEndpoint {
   constructor(hooks: Hooks) {
     this.#hooks = hooks;
     this.target = hooks.target;
+    this.#memory = hooks.memory;
     this.connections = new ConnectionCounters(hooks.clock);
     this.requests = new ConnectionCounters(hooks.clock);
     const settle = Promise.withResolvers<AgentEndpoint>();
@@ -91,6 +94,11 @@ export class AgentEndpoint {
   /** As the server gave it; '' before the first bind. */
   get url(): string {
     return this.#memory?.url ?? '';
+  }
+
+  /** Null before the first bind. */
+  get memory(): EndpointMemory | null {
+    return this.#memory;
   }
 
   get proto(): EndpointProto {
@@ -156,7 +164,7 @@ export class AgentEndpoint {
         this.#memory = { ...this.#memory, id: '', token: '' };
         continue;
       }
-      if (isPermanent(error, !this.#wasOnline)) {
+      if (isPermanent(error, this.#memory === null)) {
         this.end({ kind: 'refused', error });
         return;
       }

@@ -3,6 +3,7 @@ export { collectBuffersYoung } from '@portico/muxado';
 export {
   Agent,
   type AgentEvents,
+  type AgentMemory,
   type AgentOptions,
   type AgentState,
   type CloseOptions,

@@ -3,6 +3,7 @@ import {
   type Agent,
   type AgentEndpoint,
   AgentError,
+  type AgentMemory,
   CaptureStore,
   collectBuffersYoung,
   connectAgent,
@@ -19,6 +20,7 @@ import { fileSink, type LogSink, silentSink, standardSink } from '../output/log-
 import { LogWriter } from '../output/log-writer.ts';
 import { explainRefusal } from '../output/refusal-kind.ts';
 import { endpointFromFlags } from '../tunnels/endpoint-from-flags.ts';
+import { decodeTakeOver, encodeTakeOver } from '../tunnels/take-over.ts';
 import { TunnelSet } from '../tunnels/tunnel-set.ts';
 import { parsed, type WantedEndpoint, wantedEndpoints } from '../tunnels/wanted-endpoint.ts';
 import { keepYoungGenerationSmall } from '../young-generation.ts';
@@ -92,6 +94,7 @@ async function run(
   const captures = captureBytes === null || webAddr === null ? null : new CaptureStore({ maxBytes: captureBytes });
   collectBuffersYoung();
   keepYoungGenerationSmall();
+  const memory = decodeTakeOver(context.takeOver, settings.connectUrl);
   const agent = connectAgent({
     connectUrl: settings.connectUrl,
     ca: settings.ca,
@@ -103,6 +106,8 @@ async function run(
     remoteManagement: settings.remoteManagement,
     ...(captures === null ? {} : { captures }),
     ...(proxyUrl === undefined ? {} : { proxyUrl }),
+    ...(memory === undefined ? {} : { memory }),
+    ...(context.replacement() === null ? {} : { onRestart: () => life.restart() }),
     log: (level, message, fields) => log.log(level, message, fields),
     ...(settings.metadata === undefined ? {} : { metadata: settings.metadata }),
     ...(settings.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: settings.connectTimeoutMs }),
@@ -114,6 +119,7 @@ async function run(
   const opening = Promise.all(wanted.map((each) => tunnels.open(each)));
   opening.catch((error: unknown) => life.fail(error));
   const ends: (() => Promise<void> | void)[] = [];
+  let end: LifeEnd;
   try {
     const local = webAddr === null ? null : await openLocal(webAddr);
     if (source !== null) {
@@ -130,16 +136,29 @@ async function run(
         webUrl: local?.url ?? null,
         captures,
         onQuit: () => life.stop('SIGINT'),
+        isRestarting: () => life.isRestarting,
       });
       ends.unshift(() => screen.close());
     }
-    return await life.over;
+    end = await life.over;
   } catch (error) {
     void agent.close();
-    throw error;
-  } finally {
-    for (const end of ends) await end();
+    await finish();
     await sink.close();
+    throw error;
+  }
+  await finish();
+  const replace = end.kind === 'restart' ? context.replacement() : null;
+  if (end.kind !== 'restart' || replace === null) {
+    await sink.close();
+    return 0;
+  }
+  await sink.flush();
+  return replace(encodeTakeOver(settings.connectUrl, end.memory));
+
+  /** Gives everything back: the terminal first. */
+  async function finish(): Promise<void> {
+    for (const each of ends) await each();
   }
 
   async function openLocal(addr: string): Promise<LocalServer> {
@@ -163,19 +182,23 @@ async function run(
   }
 }
 
+/** How a command ends that did nothing wrong: with code 0, or in order to begin anew. */
+type LifeEnd = { readonly kind: 'exit' } | { readonly kind: 'restart'; readonly memory: AgentMemory };
+
 /** From the first try to the exit code: what ends a command that runs until somebody stops it. */
 class TunnelLife {
-  /** Resolves with the exit code, or rejects with a CliError. */
-  readonly over: Promise<number>;
+  /** Rejects with a CliError. */
+  readonly over: Promise<LifeEnd>;
   readonly #agent: Agent;
-  readonly #settle: { resolve(code: number): void; reject(error: unknown): void };
+  readonly #settle: { resolve(end: LifeEnd): void; reject(error: unknown): void };
+  #restart: AgentMemory | null = null;
   readonly #hurry = new AbortController();
   readonly #stopListening: () => void;
   #isStopping = false;
 
   constructor(agent: Agent, context: CliContext) {
     this.#agent = agent;
-    const settle = Promise.withResolvers<number>();
+    const settle = Promise.withResolvers<LifeEnd>();
     this.over = settle.promise;
     // It may fail while the local API is still being started: whoever waits for it is told then.
     settle.promise.catch(() => {});
@@ -184,7 +207,8 @@ class TunnelLife {
     agent.on('state', (state) => {
       if (state.kind !== 'stopped') return;
       this.#stopListening();
-      if (state.error === null) settle.resolve(0);
+      if (state.error === null)
+        settle.resolve(this.#restart === null ? { kind: 'exit' } : { kind: 'restart', memory: this.#restart });
       else settle.reject(toCliError(state.error));
     });
     agent.on('offline', (endpoint, end) => this.#onOffline(endpoint, end.error));
@@ -192,6 +216,11 @@ class TunnelLife {
 
   /** The first time in order, the second time at once. */
   stop(signal: 'SIGINT' | 'SIGTERM'): void {
+    if (this.#restart !== null) {
+      // What is in flight finishes as it would have; nothing comes after it.
+      this.#restart = null;
+      return;
+    }
     if (this.#isStopping) {
       this.#hurry.abort();
       return;
@@ -200,6 +229,18 @@ class TunnelLife {
     // A person at the keyboard should not wait for a page that keeps a WebSocket open; a service manager can.
     const quietMs = signal === 'SIGINT' ? 2000 : Number.POSITIVE_INFINITY;
     void this.#agent.close({ graceMs: 30_000, quietMs, signal: this.#hurry.signal });
+  }
+
+  get isRestarting(): boolean {
+    return this.#restart !== null;
+  }
+
+  /** What is in flight finishes, then the command begins anew. */
+  restart(): void {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    this.#restart = this.#agent.memory();
+    void this.#agent.close({ graceMs: 30_000, quietMs: 2000, signal: this.#hurry.signal });
   }
 
   /** An endpoint cannot be opened: then none is. */

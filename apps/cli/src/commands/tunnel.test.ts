@@ -161,6 +161,50 @@ describe('portico http', () => {
     expect((await cli.exited).code).toBe(0);
   });
 
+  it('begins anew in its own process when it is restarted from afar: same id and URL, nothing cut', async () => {
+    const finish = Promise.withResolvers<void>();
+    const http = createServer((request, response) => {
+      if (request.url !== '/slow') response.end(`quick ${request.url}`);
+      else {
+        response.write('begun ');
+        void finish.promise.then(() => response.end('and finished'));
+      }
+    });
+    await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+    cleanups.push(() => http.close());
+    const args = ['http', String(portOf(http.address())), '--config', await config(), '--metadata', 'the same'];
+    const cli = home.start([...args, '--log', 'stdout', '--log-format', 'logfmt']);
+    const [, url = ''] = await cli.saw(/url=(https:\S+)/);
+    const old = await server.until(() => server.live);
+    const visitor = old.visit({ first: 'GET /slow HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n' });
+    await visitor.saw('begun');
+    expect(await old.command(4, {})).toEqual({});
+    await server.until(() => old.unbound.length === 1);
+    // It waits for what it carries, whatever that takes.
+    expect(server.sessions).toEqual([old]);
+    finish.resolve();
+    expect((await visitor.ended).toString()).toContain('and finished');
+    visitor.stream.end();
+    const next = await server.until(() => server.sessions.find((each) => each !== old && each.binds.size === 1));
+    expect(next.auth?.clientId).toMatch(/^\w+$/);
+    expect(next.auth?.cookie).toBe(`cookie-of-${next.auth?.clientId}`);
+    expect(next.bindRequests[0]).toMatchObject({
+      metadata: 'the same',
+      id: old.unbound[0],
+      token: `token-${old.unbound[0]}`,
+    });
+    await cli.saw(new RegExp(`url=${url}[^]*url=${url}`));
+    const again = next.visit({ first: 'GET /x HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n' });
+    expect((await again.ended).toString()).toContain('quick /x');
+    again.stream.end();
+    // The same process: the signal reaches it, and its output is still ours.
+    process.kill(cli.pid ?? 0, 'SIGINT');
+    expect(await cli.exited).toMatchObject({ code: 0, stderr: '' });
+    const { stdout } = await cli.exited;
+    expect(stdout.match(/cmd=restart/g)).toHaveLength(1);
+    expect(stdout).not.toContain(`token-${old.unbound[0]}`);
+  });
+
   it('ends with the reason when the server takes its last endpoint away', async () => {
     const cli = home.start(['http', '80', '--config', await config()]);
     await cli.saw(/url=https/);

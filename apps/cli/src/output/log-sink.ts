@@ -7,8 +7,10 @@ export interface LogSink {
   write(line: string): void;
   /** Lines that were dropped because nobody took them in time. */
   readonly dropped: number;
-  /** Resolves when what was taken is written, or after a moment if nobody takes it. */
+  /** Resolves when what was taken is written, or after a moment if nobody takes it. Nothing may be written after it. */
   close(): Promise<void>;
+  /** The same, with stdout and stderr left open for whoever has them next. */
+  flush(): Promise<void>;
 }
 
 /** What may wait for a slow reader. */
@@ -16,7 +18,7 @@ const waitingBytesMax = 1_048_576;
 const closeTimeoutMs = 500;
 
 export function silentSink(): LogSink {
-  return { write: () => {}, dropped: 0, close: () => Promise.resolve() };
+  return { write: () => {}, dropped: 0, close: () => Promise.resolve(), flush: () => Promise.resolve() };
 }
 
 /** Stdout or stderr of this process. */
@@ -64,10 +66,18 @@ class StreamSink implements LogSink {
   }
 
   close(): Promise<void> {
+    return this.#settled(this.#ownsStream);
+  }
+
+  flush(): Promise<void> {
+    return this.#settled(false);
+  }
+
+  #settled(ends: boolean): Promise<void> {
     if (this.#isBroken) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
-        if (this.#ownsStream) this.#stream.destroy();
+        if (ends) this.#stream.destroy();
         resolve();
       }, closeTimeoutMs);
       const done = (): void => {
@@ -75,7 +85,7 @@ class StreamSink implements LogSink {
         resolve();
       };
       this.#stream.once('error', done);
-      if (this.#ownsStream) this.#stream.end(done);
+      if (ends) this.#stream.end(done);
       else this.#stream.write('', done);
     });
   }
@@ -98,6 +108,10 @@ class FileSink implements LogSink {
   }
 
   close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  flush(): Promise<void> {
     return Promise.resolve();
   }
 }

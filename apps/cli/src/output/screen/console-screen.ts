@@ -17,6 +17,8 @@ export interface ConsoleScreenOptions {
   readonly captures: CaptureStore | null;
   /** Ctrl+C: the terminal is in raw mode, so it comes as a key. */
   onQuit(): void;
+  /** The command finishes what is in flight in order to begin anew. */
+  isRestarting(): boolean;
 }
 
 const frameMs = 100;
@@ -152,7 +154,8 @@ export class ConsoleScreen {
         isPaused: this.#frozen !== null,
         showsKeys: this.#showsKeys,
         notice: this.#notice,
-        leaving: this.#isLeaving ? agent.openStreams : null,
+        leaving: this.#isLeaving || this.#options.isRestarting() ? agent.openStreams : null,
+        isRestarting: this.#options.isRestarting(),
       },
       // A terminal that does not tell its size is taken for the smallest usual one.
       { columns: context.stdout.columns || 80, rows: context.stdout.rows || 24, ...this.#render },

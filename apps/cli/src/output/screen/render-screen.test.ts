@@ -98,6 +98,7 @@ const view: ScreenView = {
   showsKeys: false,
   notice: '',
   leaving: null,
+  isRestarting: false,
 };
 
 function draw(
@@ -252,6 +253,7 @@ describe('any screen', () => {
   });
 
   it('says that it waits for what is in flight', () => {
+    expect(draw({ leaving: 1, isRestarting: true }, 100).join('\n')).toContain('restarting, 1 connection finishes');
     expect(draw({ leaving: 2 }, 100).join('\n')).toContain('stopping, 2 connections finish (Ctrl+C again to cut)');
   });
 });

@@ -129,7 +129,8 @@ function statusRows(view: ScreenView): Row[] {
   ];
   if (view.leaving !== null) {
     const open = view.leaving === 1 ? '1 connection finishes' : `${view.leaving} connections finish`;
-    return value('wait', view.leaving === 0 ? 'stopping' : `stopping, ${open} (Ctrl+C again to cut)`);
+    const [what, hint] = view.isRestarting ? ['restarting', 'Ctrl+C to stop'] : ['stopping', 'Ctrl+C again to cut'];
+    return value('wait', view.leaving === 0 ? what : `${what}, ${open} (${hint})`);
   }
   switch (state.kind) {
     case 'online':

@@ -37,6 +37,8 @@ export interface ScreenView {
   readonly notice: string;
   /** Streams that are being finished; null unless the agent is leaving. */
   readonly leaving: number | null;
+  /** It leaves in order to come back at once. */
+  readonly isRestarting: boolean;
 }
 
 export interface EndpointView {

@@ -74,6 +74,10 @@ class Person {
     return this.#terminal.buffer.active.type === 'alternate';
   }
 
+  get pid(): number {
+    return this.#pty.pid;
+  }
+
   type(keys: string): void {
     this.#pty.write(keys);
   }
@@ -158,6 +162,30 @@ describe('a terminal of 100 columns', () => {
     await person.sees(/^Session Status\s+online$/);
     person.type('\u0003');
     expect(await person.exited).toBe(0);
+  });
+
+  it('is given back and taken again when the agent is restarted from afar', async () => {
+    const person = new Person(['http', await app()], 100, 30);
+    await person.sees(/\.portico\.test ->/);
+    const old = await server.until(() => server.live);
+    const { pid, lines: before } = person;
+    await old.command(4, {});
+    await server.until(() => server.sessions.some((each) => each !== old && each.binds.size === 1));
+    // Left once, taken twice.
+    await expect.poll(() => person.raw.split('\u001b[?1049h').length, { timeout: 15_000 }).toBe(3);
+    expect(person.raw.split('\u001b[?1049l')).toHaveLength(2);
+    const back = await person.sees(/\.portico\.test ->/);
+    expect(back.filter((line) => line.startsWith('Forwarding'))).toEqual(
+      before.filter((line) => line.startsWith('Forwarding')),
+    );
+    expect(person.pid).toBe(pid);
+    // Keys reach it one by one.
+    person.type('?');
+    await person.sees(/filter the requests/);
+    person.type('\u0003');
+    expect(await person.exited).toBe(0);
+    expect(person.isOnSecondScreen).toBe(false);
+    expect(person.raw).toMatch(/\u001b\[\?25h\u001b\[\?1049l$/);
   });
 
   it('shows an upstream that refuses as the broken hop, until it answers', async () => {
