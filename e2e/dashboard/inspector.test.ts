@@ -131,6 +131,51 @@ describe('the inspector', () => {
     expect(await page.title()).toContain('Inspector');
   });
 
+  it('says which rules of a policy fired, and why the others did not', async () => {
+    const rule = (name: string, type: string, config: object, expressions: string[] = []) => ({
+      name,
+      expressions,
+      actions: [{ type, config }],
+    });
+    const guarded = await stage.env.agent().forward({
+      proto: 'http',
+      subdomain: 'guarded',
+      upstream: `127.0.0.1:${(upstream.address() as AddressInfo).port}`,
+      trafficPolicy: JSON.stringify({
+        on_http_request: [
+          rule('mark', 'add-headers', { headers: { 'x-mark': 'a value that is not shown' } }, ["req.method == 'GET'"]),
+          rule('admins', 'deny', {}, ["req.url.path.startsWith('/admin')"]),
+          rule('note', 'log', { metadata: { hostile: "<img src=x onerror=document.title='owned'>" } }),
+          rule('closed', 'custom-response', { status_code: 418, body: 'no' }, ["req.url.path == '/tea'"]),
+          rule('late', 'deny', {}),
+        ],
+      }),
+    });
+    await visit(stage.env, `${guarded.url}/tea`);
+    await page.goto(`${base}/inspector`);
+    await row('/tea').locator('a').click();
+    const policy = page.getByRole('region', { name: 'Policy' });
+    await policy.getByText('3 rules fired, 1 skipped').waitFor();
+    const lines = await policy.locator('[data-verdict]').allInnerTexts();
+    expect(
+      lines.map((line) =>
+        line
+          .replaceAll(/\s+/g, ' ')
+          .replaceAll(/ [\d.]+ ms/g, '')
+          .trim(),
+      ),
+    ).toEqual([
+      "add-headers mark set x-mark since req.method == 'GET'",
+      "deny admins skipped: req.url.path.startsWith('/admin') was false",
+      'log note logged',
+      "custom-response closed answered 418, ended here since req.url.path == '/tea'",
+      'deny late not reached',
+    ]);
+    await policy.getByText('<img src=x onerror').waitFor();
+    expect(await page.content()).not.toContain('a value that is not shown');
+    expect(await page.title()).toContain('Inspector');
+  });
+
   it('stays quick while 500 requests a second come in', async () => {
     const credential = readFileSync(join(dirname(stage.env.caFile), 'node-edge.credential'), 'utf8').trim();
     const client = new InternalClient({ baseUrl: stage.env.api.internalUrl, credential });

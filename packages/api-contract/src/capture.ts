@@ -38,12 +38,55 @@ export const exchangeTiming = z.object({
 });
 export type ExchangeTiming = z.infer<typeof exchangeTiming>;
 
-/** What the policy did: how its phases ended, and what it logged. */
+/** One phase of a policy, rule by rule. Texts have no values of secrets in them. */
+export const tracedPhase = z.object({
+  /** Of the endpoint whose policy it is: one that was forwarded has those of several. */
+  url: z.string().max(1_024),
+  phase: z.string().max(64),
+  rules: z
+    .array(
+      z.object({
+        name: z.string().max(1_024).nullable(),
+        index: z.int().min(0),
+        verdict: z.enum(['fired', 'skipped', 'failed', 'not-reached']),
+        /** Those that were asked, in their order. */
+        expressions: z
+          .array(
+            z.object({
+              source: z.string().max(1_024),
+              value: z.boolean().nullable(),
+              error: z.string().max(1_024).nullable(),
+            }),
+          )
+          .max(1_000),
+        actions: z
+          .array(
+            z.object({
+              type: z.string().max(64),
+              /** What it came to; empty when it was not reached. */
+              effect: z.string().max(1_024),
+              milliseconds: ms,
+              /** The phase ended with it. */
+              ended: z.boolean(),
+            }),
+          )
+          .max(100),
+      }),
+    )
+    .max(100),
+  /** There was no room for all of it. */
+  cut: z.boolean(),
+});
+export type TracedPhase = z.infer<typeof tracedPhase>;
+
+/** What the policy did: how its phases ended, what its rules did, and what it logged. */
 export const exchangePolicy = z.object({
   request: z.string().max(32).nullable(),
   response: z.string().max(32).nullable(),
   /** JSON. */
   logs: z.array(z.unknown()).max(20),
+  /** As they ran; absent from what was kept by earlier versions. */
+  phases: z.array(tracedPhase).max(20).default([]),
 });
 export type ExchangePolicy = z.infer<typeof exchangePolicy>;
 

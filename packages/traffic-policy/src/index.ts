@@ -68,6 +68,14 @@ export {
   type Outcome,
   performAction,
 } from './run/perform-action.ts';
+export {
+  PhaseTrace,
+  PolicyTrace,
+  type TracedAction,
+  type TracedExpression,
+  type TracedPhase,
+  type TracedRule,
+} from './run/policy-trace.ts';
 export { RateLimiter, type RateLimitRule, type RateLimitVerdict } from './run/rate-limiter.ts';
 export { redirectUrl, regexFor, rewrittenTarget, urlOf } from './run/rewrite-url.ts';
 export { answersItsOwnPath, SIGN_IN_PATHS, type SignInPath, signInPathOf } from './run/sign-in-paths.ts';

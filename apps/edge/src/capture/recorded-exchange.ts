@@ -1,6 +1,7 @@
 import type { CapturedExchange, CapturedSide, CaptureRule, ExchangeEnd } from '@portico/api-contract/internal';
 import { getField } from '@portico/http-rules';
 import { EventReader, type Fields, messageBytesMax, type RequestHead, type ResponseHead } from '@portico/http1';
+import { PolicyTrace } from '@portico/traffic-policy';
 import type { Exchange, ExchangeHandler, TakenOver, Visitor } from '../proxy/exchange.ts';
 import { BodyStart } from './body-start.ts';
 import type { InflateBudget } from './message-inflater.ts';
@@ -59,11 +60,13 @@ export class RecordedExchange implements Exchange, ExchangeHandler {
   constructor(options: {
     exchange: Exchange;
     rule: CaptureRule;
+    /** Its owner is shown it, so it matters what the policy's rules did. */
+    isShown: boolean;
     facts: RecordFacts;
     nowMs: () => number;
     target: RecordTarget;
   }) {
-    const { exchange, rule, facts, nowMs, target } = options;
+    const { exchange, rule, isShown, facts, nowMs, target } = options;
     this.#under = exchange;
     this.#rule = rule;
     this.#facts = facts;
@@ -73,7 +76,8 @@ export class RecordedExchange implements Exchange, ExchangeHandler {
     const kept = rule.mode === 'full' ? rule.bodyBytes : 0;
     this.#requestBody = new BodyStart(kept);
     this.#responseBody = new BodyStart(kept);
-    this.notes = { id: facts.id, sentMs: null, agent: null, tunnelMs: null, policy: null };
+    const rules = isShown ? new PolicyTrace(nowMs) : null;
+    this.notes = { id: facts.id, sentMs: null, agent: null, tunnelMs: null, policy: null, rules };
   }
 
   get request(): RequestHead {
@@ -218,7 +222,7 @@ export class RecordedExchange implements Exchange, ExchangeHandler {
     const nowMs = this.#nowMs();
     const { request, visitor } = this.#under;
     const answer = this.#answer;
-    const { sentMs, agent, tunnelMs, policy } = this.notes;
+    const { sentMs, agent, tunnelMs, policy, rules } = this.notes;
     const { at, ...facts } = this.#facts;
     const isFull = this.#rule.mode === 'full';
     return {
@@ -242,7 +246,10 @@ export class RecordedExchange implements Exchange, ExchangeHandler {
       requestBytes: this.#requestBody.total + (this.#socket?.bytesFromVisitor ?? 0),
       responseBytes: this.#responseBody.total + (this.#socket?.bytesToVisitor ?? 0),
       agent,
-      policy: policy === null ? null : { ...policy, logs: policy.logs.slice(0, 20) },
+      policy:
+        policy === null
+          ? null
+          : { ...policy, logs: policy.logs.slice(0, 20), phases: (rules?.phases ?? []).slice(0, 20) },
       request: isFull ? sideOf(request.fields, this.#requestTrailers, this.#requestBody) : null,
       response: isFull && answer !== null ? sideOf(answer.fields, this.#responseTrailers, this.#responseBody) : null,
     };

@@ -1,6 +1,7 @@
 import { type CaptureRule, replayClaim, replayField, replayPurpose } from '@portico/api-contract/internal';
 import { getField } from '@portico/http-rules';
 import { newId } from '@portico/service';
+import type { PolicyTrace } from '@portico/traffic-policy';
 import type { Endpoint } from '../endpoint/endpoint.ts';
 import type { TrafficEvents } from '../observe/traffic-events.ts';
 import type { Exchange } from '../proxy/exchange.ts';
@@ -56,6 +57,7 @@ export class Recorder {
     return new RecordedExchange({
       exchange,
       rule: rule ?? NOTHING_KEPT,
+      isShown: rule !== null,
       facts: {
         id,
         accountId,
@@ -100,4 +102,6 @@ export interface ExchangeNotes {
   /** Round trip to that agent. */
   tunnelMs: number | null;
   policy: { readonly logs: readonly unknown[]; request: string | null; response: string | null } | null;
+  /** What the rules did goes here; null when nobody is shown it. */
+  readonly rules: PolicyTrace | null;
 }

@@ -58,6 +58,8 @@ export class ConnectPhase {
       tools,
       perform: (action) => this.#perform(action, scope),
       onLog: (metadata) => policies.onLog(endpoint, metadata),
+      // A connection is not an exchange yet: nobody takes notes of it.
+      trace: null,
       onFault,
     });
     if (!(end instanceof Promise)) return this.#over(end);

@@ -26,7 +26,9 @@ import {
   type MessageContext,
   type PlainValue,
   PolicyScope,
+  type PolicyTrace,
   type RequestContext,
+  type SecretStore,
 } from '@portico/traffic-policy';
 import type { ExchangeNotes } from '../capture/recorder.ts';
 import { countError, type Endpoint } from '../endpoint/endpoint.ts';
@@ -57,7 +59,7 @@ export interface PolicyHost {
 }
 
 /** What happened to a request in its policy, for its owner. */
-export interface PolicyTrace {
+export interface PolicyNotes {
   readonly logs: PlainValue[];
   request: PhaseEnd['kind'] | null;
   response: PhaseEnd['kind'] | null;
@@ -79,13 +81,15 @@ type State = 'request' | 'passed' | 'deciding' | 'answering' | 'done';
  */
 export class PolicedExchange implements Exchange, ExchangeHandler {
   readonly visitor: Visitor;
-  readonly trace: PolicyTrace = { logs: [], request: null, response: null };
+  readonly trace: PolicyNotes = { logs: [], request: null, response: null };
   readonly #under: Exchange;
   readonly #endpoint: Endpoint;
   readonly #policy: EndpointPolicy;
   readonly #surroundings: PolicySurroundings;
   readonly #host: PolicyHost;
   readonly #hops: number;
+  /** Where notes of its rules go; null for nearly all traffic. */
+  readonly #rules: PolicyTrace | null;
   readonly #abort = new LazyAbort();
   readonly #connection: ArrivalContext;
   readonly #startedMs: number;
@@ -137,6 +141,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     this.#request = request;
     this.#startedMs = host.sweep.now();
     if (exchange.notes !== undefined) exchange.notes.policy = this.trace;
+    this.#rules = exchange.notes?.rules ?? null;
     this.#connection = new ArrivalContext(visitor.arrival, host.policies);
     const origin = {
       clientIp: visitor.address,
@@ -161,7 +166,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
       this.#startRequest();
       return;
     }
-    const end = runPhase(rules, this.#runner(this.#connectScope()));
+    const end = runPhase(rules, this.#runner(this.#connectScope(), rules));
     if (!(end instanceof Promise)) {
       this.#connectDecided(end);
       return;
@@ -196,7 +201,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
       return;
     }
     const scope = this.#scope('on_http_request', null);
-    const end = runPhase(rules, this.#runner(scope));
+    const end = runPhase(rules, this.#runner(scope, rules));
     if (!(end instanceof Promise)) {
       this.#context = scope.request ?? this.#context;
       this.#requestDecided(end);
@@ -260,7 +265,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     const clean = { ...received, fields: stripPlatformFields(received.fields) };
     const scope = this.#scope('on_http_response', clean);
     this.#held = { head: clean, own, body: new HeldBody() };
-    const end = runPhase(rules, this.#runner(scope));
+    const end = runPhase(rules, this.#runner(scope, rules));
     if (!(end instanceof Promise)) {
       this.#held = null;
       this.#responseDecided(end, scope, clean, own);
@@ -308,7 +313,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
     const clean = { ...response, fields: stripPlatformFields(response.fields) };
     const scope = this.#scope('on_http_response', clean);
     // Nothing that takes time fits in here: what follows a 101 belongs to the new protocol.
-    const end = runPhase(rules, { ...this.#runner(scope), perform: () => NEXT });
+    const end = runPhase(rules, { ...this.#runner(scope, rules), perform: () => NEXT });
     if (!(end instanceof Promise) && end.kind === 'passed') {
       this.trace.response = 'passed';
       const fields = [...(scope.response?.fields ?? clean.fields), ...own];
@@ -698,8 +703,13 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
       endpoint: this.#surroundings.endpoint,
       request: this.#context,
       ...(response === null ? {} : { response: new ReceivedResponse(response) }),
-      secrets: this.#surroundings.secrets,
+      secrets: this.#secrets,
     });
+  }
+
+  get #secrets(): SecretStore {
+    const { secrets } = this.#surroundings;
+    return this.#rules?.watch(secrets) ?? secrets;
   }
 
   #messageScope(response: ReceivedResponse, message: MessageContext): PolicyScope {
@@ -710,7 +720,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
       request: this.#context,
       response,
       message,
-      secrets: this.#surroundings.secrets,
+      secrets: this.#secrets,
     });
   }
 
@@ -719,23 +729,24 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
       phase: 'on_tcp_connect',
       connection: this.#connection,
       endpoint: this.#surroundings.endpoint,
-      secrets: this.#surroundings.secrets,
+      secrets: this.#secrets,
     });
   }
 
-  #runner(scope: PolicyScope): PhaseRunner {
+  #runner(scope: PolicyScope, rules: readonly CompiledRule[]): PhaseRunner {
     const { errors } = this.#host;
     return {
       scope,
       tools: this.#surroundings.tools,
       perform: (action) => this.#perform(action, scope),
       onLog: (metadata) => this.#log(metadata),
+      trace: this.#rules?.begin(this.#endpoint.url, scope.phase, rules) ?? null,
       onFault: (error) => errors.report(error),
     };
   }
 
   #log(metadata: PlainValue): void {
-    this.trace.logs.push(metadata);
+    this.trace.logs.push(this.#rules?.hide(metadata) ?? metadata);
     this.#host.policies.onLog(this.#endpoint, metadata);
   }
 

@@ -7,6 +7,7 @@ import {
   type CompiledRule,
   isImmediate,
   type Outcome,
+  type PhaseTrace,
   type PlainValue,
   type PolicyScope,
   performAction,
@@ -32,6 +33,8 @@ export interface PhaseRunner {
   /** Does an action that is not immediate. May throw, or reject, with PorticoError. */
   perform(action: Action): AsyncOutcome | Promise<AsyncOutcome>;
   onLog(metadata: PlainValue): void;
+  /** Takes notes of what is asked and done; null for nearly all traffic. */
+  readonly trace: PhaseTrace | null;
   /** An error of ours; the phase fails with 500. */
   onFault(error: unknown): void;
 }
@@ -41,7 +44,8 @@ export interface PhaseRunner {
  * never throws, and its promise never rejects.
  */
 export function runPhase(rules: readonly CompiledRule[], runner: PhaseRunner): PhaseEnd | Promise<PhaseEnd> {
-  const walk = walkRules(rules, runner.scope);
+  const { scope, trace } = runner;
+  const walk = trace === null ? walkRules(rules, scope) : walkRules(rules, scope, (rule) => trace.fires(rule, scope));
   return goOn(walk, runner);
 }
 
@@ -50,7 +54,8 @@ type Walk = ReturnType<typeof walkRules>;
 function goOn(walk: Walk, runner: PhaseRunner): PhaseEnd | Promise<PhaseEnd> {
   try {
     for (let step = walk.next(); step.done !== true; step = walk.next('on')) {
-      const { action } = step.value;
+      const { rule, action } = step.value;
+      runner.trace?.begin(rule, action, runner.scope);
       if (isImmediate(action)) {
         const end = endOf(action, performAction(action, runner.scope, runner.tools), runner);
         if (end !== null) return end;
@@ -84,6 +89,7 @@ async function goOnLater(
 const PASSED: PhaseEnd = { kind: 'passed' };
 
 function endOf(action: Action, outcome: Outcome | AsyncOutcome, runner: PhaseRunner): PhaseEnd | null {
+  runner.trace?.done(outcome, runner.scope);
   switch (outcome.kind) {
     case 'next':
       return null;
@@ -100,6 +106,7 @@ function endOf(action: Action, outcome: Outcome | AsyncOutcome, runner: PhaseRun
 }
 
 function failed(error: unknown, runner: PhaseRunner): PhaseEnd {
+  runner.trace?.failed(error);
   if (error instanceof PorticoError) return { kind: 'failed', error };
   runner.onFault(error);
   const code: ErrorCode = 500;

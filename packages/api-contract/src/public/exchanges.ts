@@ -13,6 +13,34 @@ export const exchangeContent = z.object({
   truncated: z.boolean(),
 });
 
+/** What one phase of a policy did; `url` is that of the endpoint whose policy it is. */
+export const exchangePhase = z.object({
+  url: z.string(),
+  phase: z.string(),
+  rules: z.array(
+    z.object({
+      name: z.string().nullable(),
+      index: z.int(),
+      verdict: z.enum(['fired', 'skipped', 'failed', 'not-reached']),
+      /** Those that were asked: the first that is false, or fails, is the last. */
+      expressions: z.array(
+        z.object({ source: z.string(), value: z.boolean().nullable(), error: z.string().nullable() }),
+      ),
+      actions: z.array(
+        z.object({
+          type: z.string(),
+          effect: z.string(),
+          milliseconds: z.number(),
+          /** The phase ended with it. */
+          ended: z.boolean(),
+        }),
+      ),
+    }),
+  ),
+  /** There was no room for all of it. */
+  cut: z.boolean(),
+});
+
 /** One request of a visitor and its answer. Lists leave `request`, `response` and `policy` null. */
 export const exchange = z.object({
   id: z.string(),
@@ -48,7 +76,13 @@ export const exchange = z.object({
   replay_of: z.string().nullable(),
   replayed_by: z.string().nullable(),
   policy: z
-    .object({ request: z.string().nullable(), response: z.string().nullable(), logs: z.array(z.json()) })
+    .object({
+      request: z.string().nullable(),
+      response: z.string().nullable(),
+      logs: z.array(z.json()),
+      /** Rule by rule, in the order in which they ran. */
+      phases: z.array(exchangePhase),
+    })
     .nullable(),
   /** Null when only the line of the request was kept. Values of hidden headers are "". */
   request: exchangeContent.nullable(),

@@ -3,6 +3,7 @@
 import { ArrowLeft, Copy, Pencil, RotateCcw, Trash2 } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { copyText } from '../../lib/copy-text.ts';
+import { plural } from '../../lib/format.ts';
 import { saveFile } from '../../lib/save-file.ts';
 import { Button } from '../../ui/button.tsx';
 import { join } from '../../ui/join.ts';
@@ -15,6 +16,7 @@ import { type ExchangeDetail as Detail, hasMessages, methodOf, readDetail } from
 import { asCurl, asHar } from './export.ts';
 import { HeadersTable } from './headers-table.tsx';
 import { MessagesView } from './messages-view.tsx';
+import { PolicyRules } from './policy-rules.tsx';
 import { ReplayForm } from './replay-form.tsx';
 import { Replays } from './replays.tsx';
 import { TimingLintel } from './timing-bar.tsx';
@@ -181,7 +183,7 @@ export function ExchangeDetail({ id, isOver, messageCount, onClose, onRemoved, o
         </p>
       </div>
       {isEditing && <ReplayForm detail={detail} isBusy={isBusy} onSend={replay} onCancel={() => setEditing(false)} />}
-      <TimingLintel line={detail} />
+      <TimingLintel line={detail} policyNote={policyNote(detail)} />
       <div role="tablist" aria-label="Parts of the exchange" className="flex gap-5 border-b border-line">
         {tabsOf(detail).map((name) => (
           <button
@@ -215,6 +217,12 @@ export function ExchangeDetail({ id, isOver, messageCount, onClose, onRemoved, o
   );
 }
 
+function policyNote({ policy }: Detail): string | null {
+  const rules = policy?.phases.flatMap((phase) => phase.rules) ?? [];
+  if (rules.length === 0) return null;
+  return `${plural(rules.length, 'rule', 'rules')}, ${rules.filter(({ verdict }) => verdict === 'fired').length} fired`;
+}
+
 function BackLink({ onClose }: { onClose: () => void }) {
   return (
     <button
@@ -229,7 +237,7 @@ function BackLink({ onClose }: { onClose: () => void }) {
 }
 
 function Summary({ detail, onOpen }: { detail: Detail; onOpen: (id: string) => void }) {
-  const { policy, replay_of: replayOf } = detail;
+  const { replay_of: replayOf } = detail;
   return (
     <>
       <Facts>
@@ -260,21 +268,8 @@ function Summary({ detail, onOpen }: { detail: Detail; onOpen: (id: string) => v
             {detail.replayed_by !== null && <span className="text-meta text-ink-3"> by {detail.replayed_by}</span>}
           </Fact>
         )}
-        {policy !== null && (
-          <Fact label="Policy">
-            {policy.request === null ? 'did not run' : `request: ${policy.request}`}
-            {policy.response !== null && `, answer: ${policy.response}`}
-          </Fact>
-        )}
-        {policy?.logs.map((log, at) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: logs have no names, and the list never changes
-          <Fact key={at} label="Logged">
-            <span className="font-mono text-url">
-              <UntrustedText text={JSON.stringify(log)} />
-            </span>
-          </Fact>
-        ))}
       </Facts>
+      <PolicyRules detail={detail} />
       {detail.request === null ? (
         <p className="text-ink-3">Only the line was kept. Headers and bodies are kept when capture is set to “full”.</p>
       ) : (

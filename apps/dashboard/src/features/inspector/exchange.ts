@@ -5,6 +5,8 @@ import { anything, flag, list, nullable, number, object, oneOf, type Reader, tex
 export type ExchangeLine = Omit<ExchangeResource, 'uri' | 'policy' | 'request' | 'response' | 'hidden_headers'>;
 export type ExchangeSide = NonNullable<ExchangeResource['request']>;
 
+export type ExchangePhase = NonNullable<ExchangeResource['policy']>['phases'][number];
+
 /** The whole of it. */
 export interface ExchangeDetail extends ExchangeLine {
   readonly request: ExchangeSide | null;
@@ -13,6 +15,8 @@ export interface ExchangeDetail extends ExchangeLine {
     readonly request: string | null;
     readonly response: string | null;
     readonly logs: readonly unknown[];
+    /** Rule by rule, in the order in which they ran. */
+    readonly phases: readonly ExchangePhase[];
   } | null;
   readonly hiddenHeaders: readonly string[];
 }
@@ -58,10 +62,27 @@ const side: Reader<ExchangeSide> = object({
   truncated: flag,
 });
 
+const phase: Reader<ExchangePhase> = object({
+  url: text,
+  phase: text,
+  rules: list(
+    object({
+      name: nullable(text),
+      index: number,
+      verdict: oneOf('fired', 'skipped', 'failed', 'not-reached'),
+      expressions: list(object({ source: text, value: nullable(flag), error: nullable(text) })),
+      actions: list(object({ type: text, effect: text, milliseconds: number, ended: flag })),
+    }),
+  ),
+  cut: flag,
+});
+
 const contents = object({
   request: nullable(side),
   response: nullable(side),
-  policy: nullable(object({ request: nullable(text), response: nullable(text), logs: list(anything) })),
+  policy: nullable(
+    object({ request: nullable(text), response: nullable(text), logs: list(anything), phases: list(phase) }),
+  ),
   hidden_headers: list(text),
 });
 

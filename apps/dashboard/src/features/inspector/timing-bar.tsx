@@ -1,6 +1,6 @@
 import type { ExchangeLine } from './exchange.ts';
 import { isFailure } from './exchange.ts';
-import { milliseconds } from './words.tsx';
+import { durationOf, milliseconds } from './words.tsx';
 
 interface Hop {
   readonly name: string;
@@ -42,9 +42,18 @@ export function TimingBar({ line, scaleMs }: { line: ExchangeLine; scaleMs: numb
   );
 }
 
-/** The lintel: a bar to scale, one column per hop under it. */
-export function TimingLintel({ line }: { line: ExchangeLine }) {
-  const hops = hopsOf(line);
+/**
+ * The lintel: a bar to scale, one column per hop under it; a hop at fault is red.
+ * @param policyNote what the rules did, in a few words
+ */
+export function TimingLintel({ line, policyNote }: { line: ExchangeLine; policyNote: string | null }) {
+  const hops: readonly Hop[] = [
+    ...hopsOf(line).map((hop) => ({
+      ...hop,
+      note: hop.name === 'Policy' && policyNote !== null ? policyNote : hop.note,
+      color: isFailure(line) && hop.name === 'Upstream' && hop.ms > 0 ? 'var(--s5)' : hop.color,
+    })),
+  ];
   const total = Math.max(line.timing.total_ms, 0.001);
   let at = 0;
   return (
@@ -56,7 +65,7 @@ export function TimingLintel({ line }: { line: ExchangeLine }) {
           return <rect key={name} x={x} width={(ms / total) * 1000} height="7" fill={color} />;
         })}
       </svg>
-      <dl className="figures grid grid-cols-4 border-line max-sm:grid-cols-2 [&>*:not(:first-child)]:border-l [&>*]:border-line">
+      <dl className="figures grid grid-cols-5 border-line max-sm:grid-cols-2 [&>*:not(:first-child)]:border-l [&>*]:border-line">
         {hops.map(({ name, ms, note, color }) => (
           <div key={name} className="min-w-0 px-3 py-1.5 first:pl-0">
             <dt className="flex items-center gap-1.5 text-meta text-ink-2">
@@ -69,6 +78,13 @@ export function TimingLintel({ line }: { line: ExchangeLine }) {
             <dd className="truncate text-label text-ink-3">{note}</dd>
           </div>
         ))}
+        <div className="min-w-0 px-3 py-1.5">
+          <dt className="text-meta text-ink-2">Total</dt>
+          <dd className="font-strong">{durationOf(line)}</dd>
+          <dd className="truncate text-label text-ink-3">
+            {line.timing.wait_ms === null ? 'nothing was sent on' : 'from first to last byte'}
+          </dd>
+        </div>
       </dl>
     </figure>
   );
