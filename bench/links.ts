@@ -35,7 +35,7 @@ export function throughLinks(kind: LinkKind, folder: string, started: Program[])
 }
 
 export function linkCases(kind: LinkKind): Case[] {
-  const bytes = ({ quick }: CaseContext): number => Math.round((kind.bitsPerSecond / 8) * (quick ? 1 : 4));
+  const bytes = ({ quick }: CaseContext): number => Math.round((kind.bitsPerSecond / 8) * (quick ? 1 : 3));
   const bulk = (direction: 'down' | 'up'): Case => ({
     id: `${kind.id}-${direction}`,
     title: `One TCP stream ${direction} over ${kind.title}`,

@@ -39,9 +39,10 @@ server.listen(Number(livePort), '127.0.0.1', 4096);
 createTcpServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
   socket.on('error', () => socket.destroy());
   socket.once('data', (first: Buffer) => {
-    const ask = /^S(\d+)\n/.exec(first.toString('latin1', 0, 32));
-    if (ask === null) swallow(socket, first);
-    else send(socket, Number(ask[1]));
+    const ask = /^([SU])(\d+)\n/.exec(first.toString('latin1', 0, 32));
+    if (ask === null) socket.destroy();
+    else if (ask[1] === 'S') send(socket, Number(ask[2]));
+    else swallow(socket, first.subarray(ask[0].length), Number(ask[2]));
   });
 }).listen(Number(tcpPort), '127.0.0.1', 4096);
 
@@ -113,13 +114,18 @@ function send(socket: Socket, bytes: number): void {
   more();
 }
 
-/** Counts what comes until the visitor ends; hashing a gigabyte here would become the bottleneck. */
-function swallow(socket: Socket, first: Buffer): void {
-  let bytes = first.length;
-  socket.on('data', (chunk: Buffer) => {
+/**
+ * Says so when all has come; hashing a gigabyte here would become the bottleneck. The sender does not end its side: not
+ * every tunnel brings an answer after that.
+ */
+function swallow(socket: Socket, first: Buffer, wanted: number): void {
+  let bytes = 0;
+  const take = (chunk: Buffer): void => {
     bytes += chunk.length;
-  });
-  socket.on('end', () => socket.end(`${bytes}\n`));
+    if (bytes >= wanted) socket.end(`${bytes}\n`);
+  };
+  socket.on('data', take);
+  take(first);
 }
 
 process.on('SIGTERM', () => process.exit(0));

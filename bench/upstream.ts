@@ -11,7 +11,7 @@ import { accepts, find, Program } from './process-group.ts';
  */
 export interface Upstream {
   readonly httpPort: number;
-  /** Bytes: `S<n>\n` sends n bytes, anything else is read to its end and answered with its length and hash. */
+  /** Bytes: `S<n>\n` has it send n bytes and end; behind `U<n>\n` it takes n bytes, answers with their number and ends. */
   readonly tcpPort: number;
   readonly name: string;
   /** Processes of the HTTP server: the yardstick N. */

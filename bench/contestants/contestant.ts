@@ -17,8 +17,13 @@ export interface RunningContestant {
   /** Its processes now, those of the side that visitors reach first. */
   server(): number[];
   client(): number[];
-  /** How agents reach it, for those who open many. */
-  readonly agents?: { readonly connectUrl: string; readonly ca: string; readonly authtoken: string };
+  /** How agents reach it, and authtokens are made, for those who open many. */
+  readonly agents?: {
+    readonly connectUrl: string;
+    readonly ca: string;
+    readonly apiUrl: string;
+    readonly apiKey: string;
+  };
   /** From nothing to where each side serves; only where they start by themselves. */
   readonly startUp?: { readonly serverMs: number; readonly clientMs: number };
   stop(): Promise<void>;
@@ -30,6 +35,8 @@ export interface Contestant {
   readonly name: string;
   /** Near another in what it is: it takes part in the main cases only. */
   readonly isMinor?: boolean;
+  /** It is compiled while it runs: warm after seconds of load, not at once. */
+  readonly isCompiledLate?: boolean;
   /** Ids of the cases that it is for; all without it. */
   readonly cases?: readonly string[];
   /** One line for the table of contestants. */

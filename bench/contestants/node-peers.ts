@@ -8,6 +8,7 @@ import type { Contestant } from './contestant.ts';
 /** Its makers do not publish the server to the registry; the copy of it there, by somebody else, is from 2018. */
 export const localtunnel: Contestant = {
   name: 'localtunnel',
+  isCompiledLate: true,
   isMinor: true,
   what: 'Node; a pool of plain data connections',
   prepare: () =>

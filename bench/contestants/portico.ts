@@ -14,6 +14,8 @@ interface Ready {
   readonly caFile: string;
   readonly agentConfigFile: string;
   readonly authtoken: string;
+  readonly api: { readonly url: string };
+  readonly apiKey: string;
   readonly pids: { readonly edge: number };
 }
 
@@ -26,6 +28,7 @@ interface Ready {
  * @param tunnels which agents to start
  * @param policy a policy document for every endpoint
  * @param cases see `Contestant.cases`
+ * @param databaseUrl a database to use instead of one of its own
  * @param inspect false: agents keep nothing for their inspector
  */
 export function portico({
@@ -37,6 +40,7 @@ export function portico({
   policy,
   cases,
   what,
+  databaseUrl,
 }: {
   name?: string;
   what?: string;
@@ -46,9 +50,11 @@ export function portico({
   inspect?: boolean;
   policy?: string;
   cases?: readonly string[];
+  databaseUrl?: string;
 } = {}): Contestant {
   return {
     name,
+    isCompiledLate: true,
     ...(cases === undefined ? {} : { cases }),
     what: what ?? `edge and agent, tunnel over TLS, strict HTTP, metrics on, inspection ${inspect ? 'on' : 'off'}`,
     prepare: async () => {
@@ -70,7 +76,7 @@ export function portico({
         command: process.execPath,
         args: [join(checkout, 'apps/platform/src/main.ts')],
         logFile: join(folder, 'platform.log'),
-        env: { ...ports, PORTICO_DATA_DIR: data, DATABASE_URL: undefined, NODE_OPTIONS: nodeOptions },
+        env: { ...ports, PORTICO_DATA_DIR: data, DATABASE_URL: databaseUrl, NODE_OPTIONS: nodeOptions },
       });
       const readyFile = join(data, 'ready.json');
       const beganMs = performance.now();
@@ -129,7 +135,7 @@ export function portico({
         http: has.http ? { port: ready.http.port, host, ca: null } : null,
         https: has.https ? { port: ready.https.port, host, ca } : null,
         tcpPort: tcp === null ? null : Number(new URL(tcp).port),
-        agents: { connectUrl: `${connectHost}:${connectPort}`, ca, authtoken: ready.authtoken },
+        agents: { connectUrl: `${connectHost}:${connectPort}`, ca, apiUrl: ready.api.url, apiKey: ready.apiKey },
         startUp,
         server: () => processTree(ready.pids.edge),
         client: () => agents.flatMap((agent) => agent.pids),

@@ -26,7 +26,7 @@ export const nginxProxy: Contestant = {
         `${
           certificate === null
             ? ''
-            : `listen 127.0.0.1:${tlsPort} ssl;
+            : `listen 127.0.0.1:${tlsPort} ssl http2;
     ssl_certificate ${certificate};
     ssl_certificate_key ${certificate};
     ssl_session_tickets off;`
@@ -78,6 +78,7 @@ async function selfSigned(folder: string): Promise<string | null> {
 
 export const haproxy: Contestant = {
   name: 'HAProxy',
+  isMinor: true,
   what: 'C; one plain reverse proxy, no tunnel: the limit',
   prepare: async () => {
     if (find('haproxy') === null) return { missing: 'HAProxy is not installed' };

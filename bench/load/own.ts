@@ -1,11 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import type { HttpTarget } from '../contestants/contestant.ts';
 import { jain, quantile } from '../statistics.ts';
 import { type BodyPath, bodies } from '../upstream.ts';
 import { ask, open } from './raw-http.ts';
 import type { LoadResult } from './result.ts';
+import { underWay } from './under-way.ts';
 
 /** Runs workers until the time is over; the units that they return are added up, their errors are faults. */
 async function closedLoop(
@@ -142,6 +144,8 @@ export async function besideBulk(
   };
 }
 
+const OPENING_AT_ONCE = 16;
+
 /** Connections that have asked once and stay. */
 export async function holdOpen(
   target: HttpTarget,
@@ -149,15 +153,21 @@ export async function holdOpen(
 ): Promise<{ faults: readonly string[]; close(): void }> {
   const sockets: Socket[] = [];
   const faults: string[] = [];
-  try {
-    for (let i = 0; i < connections; i += 1) {
+  let left = connections;
+  const openSome = async (): Promise<void> => {
+    for (; left > 0 && faults.length === 0; ) {
+      left -= 1;
       const socket = await open(target);
       sockets.push(socket);
       mustEqual(await ask(socket, target.host, { path: '/1k' }), bodies['/1k']);
     }
-  } catch (error) {
-    faults.push(`after ${sockets.length}: ${error instanceof Error ? error.message : String(error)}`);
-  }
+  };
+  const openers = Array.from({ length: OPENING_AT_ONCE }, () =>
+    openSome().catch((error: unknown) => {
+      faults.push(`after ${sockets.length}: ${error instanceof Error ? error.message : String(error)}`);
+    }),
+  );
+  await Promise.all(openers);
   const closed = sockets.filter((socket) => socket.destroyed || socket.readableEnded).length;
   if (closed > 0) faults.push(`${closed} connections were closed meanwhile`);
   return {
@@ -185,12 +195,10 @@ export async function http2(
   target: HttpTarget,
   { streams, seconds }: { streams: number; seconds: number },
 ): Promise<LoadResult> {
-  const session = connectHttp2(`https://${target.host}:${target.port}`, {
-    ca: target.ca ?? undefined,
-    lookup: (_host, options, callback) => {
-      if (options.all === true) callback(null, [{ address: '127.0.0.1', family: 4 }]);
-      else callback(null, '127.0.0.1', 4);
-    },
+  const { host, port, ca } = target;
+  const session = connectHttp2(`https://${host}:${port}`, {
+    createConnection: () =>
+      underWay(connectTls({ host: '127.0.0.1', port, servername: host, ca: ca ?? undefined, ALPNProtocols: ['h2'] })),
   });
   session.on('error', () => {});
   try {
@@ -206,6 +214,7 @@ export async function http2(
           stream.on('data', (chunk: Buffer) => chunks.push(chunk));
           stream.once('end', resolve);
           stream.once('error', reject);
+          stream.once('close', () => reject(new Error('the stream was closed before its answer was whole')));
         });
         mustEqual(Buffer.concat(chunks), bodies['/1k']);
       }
@@ -261,7 +270,9 @@ export async function eventFanOut(
     });
     socket.write(`GET /live/events HTTP/1.1\r\nHost: ${target.host}\r\n\r\n`);
   }
-  await until(() => sockets.every((socket) => socket.bytesRead > 0));
+  if (!(await until(() => sockets.every((socket) => socket.bytesRead > 0)))) {
+    throw new Error('not every listener was let in');
+  }
   const asker = await open(target);
   const beganMs = performance.now();
   let events = 0;
@@ -280,10 +291,11 @@ export async function tcpBulk(
   port: number,
   { direction, bytes }: { direction: 'down' | 'up'; bytes: number },
 ): Promise<LoadResult> {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  const socket = underWay(connect({ port, host: '127.0.0.1', allowHalfOpen: true }));
   const beganMs = performance.now();
   const got = await new Promise<number>((resolve, reject) => {
     socket.once('error', reject);
+    socket.once('close', () => reject(new Error('the connection was closed before all bytes had come')));
     let received = 0;
     let text = '';
     socket.on('data', (chunk: Buffer) => {
@@ -298,6 +310,7 @@ export async function tcpBulk(
       socket.write(`S${bytes}\n`);
       return;
     }
+    socket.write(`U${bytes}\n`);
     const piece = randomBytes(65_536);
     let left = bytes;
     const more = (): void => {
@@ -309,7 +322,6 @@ export async function tcpBulk(
           return;
         }
       }
-      socket.end();
     };
     more();
   });
@@ -322,14 +334,16 @@ export async function parallelStreams(
   port: number,
   { streams, seconds }: { streams: number; seconds: number },
 ): Promise<LoadResult> {
-  const sockets = Array.from({ length: streams }, () => connect(port, '127.0.0.1'));
+  const sockets = Array.from({ length: streams }, () => underWay(connect(port, '127.0.0.1')));
   const faults: string[] = [];
   for (const socket of sockets) {
     socket.on('error', (error) => faults.push(error.message));
     socket.on('data', () => {});
     socket.write(`S${1e12}\n`);
   }
-  await until(() => sockets.every((socket) => socket.bytesRead > 0));
+  if (!(await until(() => sockets.every((socket) => socket.bytesRead > 0)))) {
+    faults.push(`${sockets.filter((socket) => socket.bytesRead === 0).length} streams did not begin`);
+  }
   const before = sockets.map((socket) => socket.bytesRead);
   const beganMs = performance.now();
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));

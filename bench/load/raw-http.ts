@@ -1,6 +1,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { HttpTarget } from '../contestants/contestant.ts';
+import { underWay } from './under-way.ts';
 
 /** Opens a connection to a target, TLS where it has a certificate. */
 export function open(target: HttpTarget): Promise<Socket> {
@@ -15,12 +16,18 @@ export function open(target: HttpTarget): Promise<Socket> {
             ca: target.ca,
             session: undefined,
           });
+    underWay(socket);
     socket.setNoDelay(true);
+    // Between two requests nobody else listens; the next request finds it closed.
+    socket.on('error', () => {});
+    const onClose = (): void => reject(new Error('the connection was closed before it was open'));
     socket.once(target.ca === null ? 'connect' : 'secureConnect', () => {
       socket.off('error', reject);
+      socket.off('close', onClose);
       resolve(socket);
     });
     socket.once('error', reject);
+    socket.once('close', onClose);
   });
 }
 
@@ -44,6 +51,10 @@ export function ask(
     body === undefined ? '' : `Content-Length: ${body.length}\r\n`
   }\r\n`;
   return new Promise((resolve, reject) => {
+    if (socket.destroyed) {
+      reject(new Error('the connection was closed before the request'));
+      return;
+    }
     const answer = new Answer();
     const done = (error: Error | null): void => {
       socket.off('data', onData);

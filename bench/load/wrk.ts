@@ -32,10 +32,10 @@ export async function wrk(
   const script = join(options.folder, 'wrk.lua');
   writeFileSync(script, LUA);
   const fields = options.browser === true ? BROWSER_FIELDS : [];
-  const out = await run(find('wrk') ?? 'wrk', [
+  const words = [
     '-t1',
     `-c${options.connections}`,
-    `-d${options.seconds}`,
+    `-d${Math.max(1, Math.round(options.seconds))}`,
     '--timeout',
     '10',
     '-s',
@@ -44,7 +44,9 @@ export async function wrk(
     `Host: ${target.host}`,
     ...fields.flatMap(([name, value]) => ['-H', `${name}: ${value}`]),
     `http://127.0.0.1:${target.port}${options.path}`,
-  ]);
+  ];
+  // It does not always end by itself where answers stay out.
+  const out = await run(find('wrk') ?? 'wrk', words, { timeoutMs: (options.seconds + 5) * 1000 });
   const figures = /^RESULT (.*)$/m.exec(out)?.[1]?.split(' ').map(Number) ?? [];
   const [
     requests = 0,
