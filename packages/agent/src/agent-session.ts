@@ -23,6 +23,7 @@ import { AgentError } from './agent-error.ts';
 import type { EndpointProto } from './bind-request.ts';
 import type { Clock } from './clock.ts';
 import type { ConnectUrl } from './connect-url.ts';
+import type { DialReach } from './dial-reach.ts';
 import { dialServer } from './dial-server.ts';
 import { HeaderStage, type IncomingStream } from './incoming-stream.ts';
 import { openReader, proxyReader, refuseStale } from './stream-headers.ts';
@@ -65,6 +66,7 @@ export interface AgentSessionOptions {
   onStopEndpoint(session: AgentSession, bindId: string, message: string, code: string | null): void;
   onCommand(session: AgentSession, command: 'stop' | 'restart'): void;
   onLatency(ms: number): void;
+  onReach(reach: DialReach): void;
 }
 
 /** What a Bind message says, in our words. */
@@ -109,8 +111,8 @@ const retireMs = 180_000;
  */
 export async function openAgentSession(options: AgentSessionOptions): Promise<AgentSession> {
   const { url, ca, clock, signal } = options;
-  const { proxyUrl, connectTimeoutMs: timeoutMs } = options;
-  const socket = await dialServer({ url, ca, timeoutMs, clock, signal, proxyUrl });
+  const { proxyUrl, connectTimeoutMs: timeoutMs, onReach } = options;
+  const socket = await dialServer({ url, ca, timeoutMs, clock, signal, proxyUrl, onReach });
   const session = new AgentSession(socket, options);
   try {
     await session.authenticate();

@@ -9,6 +9,7 @@ import { type Clock, systemClock } from './clock.ts';
 import { type ConnectUrl, parseConnectUrl } from './connect-url.ts';
 import { ConnectionCounters, type ConnectionFigures } from './connection-counters.ts';
 import { CorkBatch } from './cork-batch.ts';
+import type { DialReach } from './dial-reach.ts';
 import { anyCertificate, type UpstreamTls } from './dial-upstream.ts';
 import { AgentEndpoint, type EndpointEnd, type EndpointMemory, type EndpointTarget } from './endpoint.ts';
 import type { RunningFileServer } from './file-server.ts';
@@ -73,7 +74,14 @@ export interface AgentMemory {
 export type AgentState =
   | { readonly kind: 'connecting' }
   | { readonly kind: 'online'; readonly session: SessionInfo }
-  | { readonly kind: 'reconnecting'; readonly attempt: number; readonly inMs: number; readonly reason: string }
+  | {
+      readonly kind: 'reconnecting';
+      readonly attempt: number;
+      readonly inMs: number;
+      readonly reason: string;
+      /** How far the last try came; null when there was none, or it went through a proxy. */
+      readonly reach: DialReach | null;
+    }
   | { readonly kind: 'stopped'; readonly error: AgentError | null };
 
 /** One visitor's connection, for logs. */
@@ -157,6 +165,7 @@ export class Agent extends EventEmitter<AgentEvents> {
   #keys: SessionKeys;
   #state: AgentState = { kind: 'connecting' };
   #wasOnline: boolean;
+  #reach: DialReach | null = null;
   #wake: (() => void) | null = null;
   #upstreamMs: number | null = null;
   readonly #files = new Map<AgentEndpoint, RunningFileServer>();
@@ -328,6 +337,7 @@ export class Agent extends EventEmitter<AgentEvents> {
 
   async #open(): Promise<AgentSession> {
     const { options, clock } = { options: this.#options, clock: this.#clock };
+    this.#reach = null;
     const session = await openAgentSession({
       url: this.#url,
       ca: this.#ca,
@@ -347,6 +357,9 @@ export class Agent extends EventEmitter<AgentEvents> {
       onStopEndpoint: (from, id, message, code) => this.#onStopEndpoint(from, id, message, code),
       onCommand: (from, command) => this.#onCommand(from, command),
       onLatency: (ms) => this.emit('latency', ms),
+      onReach: (reach) => {
+        this.#reach = reach;
+      },
     });
     this.#keys = session.keys;
     return session;
@@ -355,6 +368,8 @@ export class Agent extends EventEmitter<AgentEvents> {
   /** From online to lost; returns why it was lost. */
   async #serve(session: AgentSession): Promise<AgentError> {
     const startedMs = this.#clock.nowMs();
+    // That was the try that succeeded.
+    this.#reach = null;
     this.#session = session;
     this.#sessions.add(session);
     this.#wasOnline = true;
@@ -382,7 +397,8 @@ export class Agent extends EventEmitter<AgentEvents> {
       attempt: this.#backoff.failures,
       in_ms: inMs,
     });
-    this.#setState({ kind: 'reconnecting', attempt: this.#backoff.failures, inMs, reason: reason.message });
+    const { failures: attempt } = this.#backoff;
+    this.#setState({ kind: 'reconnecting', attempt, inMs, reason: reason.message, reach: this.#reach });
     await new Promise<void>((resolve) => {
       const cancel = this.#clock.after(inMs, resolve);
       this.#wake = () => {

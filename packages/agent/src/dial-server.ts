@@ -3,6 +3,7 @@ import { type ConnectionOptions, connect, createSecureContext, type SecureContex
 import { AgentError } from './agent-error.ts';
 import type { Clock } from './clock.ts';
 import type { ConnectUrl } from './connect-url.ts';
+import { type DialReach, ReachReader } from './dial-reach.ts';
 import { systemCas } from './system-cas.ts';
 
 export interface DialServerOptions {
@@ -14,6 +15,8 @@ export interface DialServerOptions {
   readonly signal: AbortSignal;
   /** A proxy to go through: forms of `parseProxyUrl`. */
   readonly proxyUrl?: string | null;
+  /** Told at each step how far the dial came; never through a proxy, which does most of it. */
+  onReach?(reach: DialReach): void;
 }
 
 /**
@@ -56,6 +59,9 @@ function dialTls(options: DialServerOptions, through: Socket | null): Promise<TL
       secureContext: contextOf(ca ?? systemCas()),
     };
     const socket = connect(tlsOptions);
+    const { onReach } = options;
+    const reach = onReach === undefined || through !== null ? null : new ReachReader(isIP(url.host) !== 0, onReach);
+    reach?.follow(socket);
     socket.setNoDelay(true);
     const settle = (): void => {
       cancelTimeout();
@@ -73,16 +79,23 @@ function dialTls(options: DialServerOptions, through: Socket | null): Promise<TL
       reject(error);
     };
     const onAbort = (): void => fail(new AgentError('closed', 'The agent was closed.'));
-    const onError = (error: NodeJS.ErrnoException): void => fail(describeDialError(error, url));
-    const onClose = (): void =>
+    const onError = (error: NodeJS.ErrnoException): void => {
+      reach?.failed({ kind: 'code', code: innerCode(error) });
+      fail(describeDialError(error, url));
+    };
+    const onClose = (): void => {
+      reach?.failed({ kind: 'code', code: 'ECONNRESET' });
       fail(new AgentError('unreachable', `${url.text} closed the connection during the TLS handshake.`));
+    };
     const onSecure = (): void => {
+      reach?.secured();
       settle();
       resolve(socket);
     };
-    const cancelTimeout = clock.after(timeoutMs, () =>
-      fail(new AgentError('unreachable', `No answer from ${url.text} within ${timeoutMs / 1000} s.`)),
-    );
+    const cancelTimeout = clock.after(timeoutMs, () => {
+      reach?.failed({ kind: 'timeout' });
+      fail(new AgentError('unreachable', `No answer from ${url.text} within ${timeoutMs / 1000} s.`));
+    });
     signal.addEventListener('abort', onAbort);
     socket.on('error', onError);
     socket.on('close', onClose);

@@ -28,6 +28,7 @@ export {
 export { type Clock, systemClock } from './clock.ts';
 export { type ConnectUrl, parseConnectUrl } from './connect-url.ts';
 export type { ConnectionFigures } from './connection-counters.ts';
+export type { DialReach } from './dial-reach.ts';
 export { type DialServerOptions, dialServer } from './dial-server.ts';
 export type { UpstreamTls } from './dial-upstream.ts';
 export type { AgentEndpoint, EndpointEnd } from './endpoint.ts';

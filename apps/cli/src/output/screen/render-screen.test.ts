@@ -158,9 +158,10 @@ describe('the screen at 100 columns', () => {
 
 describe('the screen at 60 columns', () => {
   it('shows the network gone, the reason, and what is kept', () => {
-    const reason = 'No answer from connect.harbor.example:443 (ETIMEDOUT).';
+    const reason = 'No answer from connect.harbor.example:443';
+    const reach = { network: 'up', dns: 'answers', tcp: 'silent', tls: 'untried' } as const;
     const lines = draw(
-      { state: { kind: 'reconnecting', attempt: 3, inMs: 4000, reason }, retryInMs: 3600, latencyMs: null },
+      { state: { kind: 'reconnecting', attempt: 3, inMs: 4000, reason, reach }, retryInMs: 3600, latencyMs: null },
       60,
     );
     expect(lines.slice(0, 12).map((line) => line.trimEnd())).toEqual([
@@ -170,7 +171,7 @@ describe('the screen at 60 columns', () => {
       '',
       'Session Status  reconnecting, try 3 in 4 s',
       '                No answer from connect.harbor.example:443',
-      '                (ETIMEDOUT).',
+      '                network is up, DNS answers, TCP times out',
       'Web Interface   http://127.0.0.1:4040',
       'Forwarding      https://shop.harbor.example',
       '                -> http://localhost:3000 (kept for you)',
@@ -196,7 +197,7 @@ describe('any screen', () => {
         for (const state of [
           view.state,
           { kind: 'connecting' },
-          { kind: 'reconnecting', attempt: 12, inMs: 1, reason: `${'long '.repeat(60)}\nmore` },
+          { kind: 'reconnecting', attempt: 12, inMs: 1, reason: `${'long '.repeat(60)}\nmore`, reach: null },
           { kind: 'stopped', error: null },
         ] as const) {
           const lines = draw(

@@ -4,6 +4,7 @@ import stringWidth from 'string-width';
 import wrapAnsi from 'wrap-ansi';
 import { safeText } from '../safe-text.ts';
 import type { Glyphs, Paint, Style } from './paint.ts';
+import { reachLine } from './reach-words.ts';
 import type { EndpointView, ScreenView } from './screen-view.ts';
 
 export interface RenderOptions {
@@ -140,7 +141,9 @@ function statusRows(view: ScreenView): Row[] {
     case 'reconnecting': {
       const seconds = Math.ceil((view.retryInMs ?? state.inMs) / 1000);
       const when = seconds <= 0 ? 'now' : `in ${seconds} s`;
-      return value('strong-wait', `reconnecting, try ${state.attempt} ${when}`, ...state.reason.split('\n'));
+      const reach = state.reach === null ? '' : reachLine(state.reach);
+      const lines = [...state.reason.split('\n'), ...(reach === '' ? [] : [reach])];
+      return value('strong-wait', `reconnecting, try ${state.attempt} ${when}`, ...lines);
     }
     case 'stopped':
       return value('bad', 'stopped');

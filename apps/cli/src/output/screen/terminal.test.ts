@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { type IPty, spawn } from '@lydell/node-pty';
 import { ConnectServer, deadPort, portOf } from '@portico/agent/testing';
@@ -328,6 +329,75 @@ describe('a narrow terminal', () => {
     expect(person.lines.join('\n')).not.toContain('Visitors');
     person.type('\u0003');
     expect(await person.exited).toBe(0);
+  });
+});
+
+describe('a terminal while the server is out of reach', () => {
+  /** Waits are drawn between 0 and up to 15 s: here they are short ones. */
+  const impatient = { NODE_OPTIONS: '--import=data:text/javascript,Math.random=()=>0.02' };
+  /** Without the countdown, which goes on. */
+  const steady = (lines: readonly string[]): string[] =>
+    lines.slice(0, 10).map((line) => line.replace(/try \d+ (in \d+ s|now)/, 'try N'));
+
+  it('tells refused, silent and back apart, as it is drawn', async () => {
+    await writeFile(
+      join(home.path, 'agent.yml'),
+      `version: 3\nagent: {authtoken: tok, connect_url: "${server.connectUrl}", connect_cas: ca.pem, connect_timeout: 1s, web_addr: false}\n`,
+    );
+    const port = await app();
+    const person = new Person(['http', port, '--subdomain', 'demo'], 60, 24, impatient);
+    await person.sees(/^Session Status {2}online$/);
+    const at = await server.down();
+    const screen = (...why: readonly string[]): string[] => [
+      `portico${' '.repeat(41)}Ctrl+C quits`,
+      `${'╌'.repeat(24)} ✕ ╌╌╌${'━'.repeat(30)}`,
+      '╎ Visitors     ╎ Edge         ┃ Agent        ┃ Upstream',
+      '',
+      'Session Status  reconnecting, try N',
+      ...why.map((line) => `${' '.repeat(16)}${line}`),
+      'Forwarding      https://demo.portico.test',
+      `${' '.repeat(16)}-> http://localhost:${port} (kept for you)`,
+    ];
+    const refused = screen(
+      `localhost:${at} refuses connections`,
+      '(ECONNREFUSED). Is the server running?',
+      'DNS answers, TCP is refused',
+    );
+    expect(steady(await person.sees(/TCP is refused$/)).slice(0, refused.length)).toEqual(refused);
+
+    const silent = createTcpServer((socket) => socket.on('error', () => {}).resume());
+    await new Promise<void>((resolve) => silent.listen(at, '127.0.0.1', resolve));
+    const timedOut = screen(`No answer from localhost:${at} within 1 s.`, 'DNS answers, TCP connects, TLS times out');
+    expect(steady(await person.sees(/TLS times out$/, 60_000)).slice(0, timedOut.length)).toEqual(timedOut);
+    await new Promise<void>((resolve) => silent.close(() => resolve()));
+
+    await server.listen(at);
+    const back = await person.sees(/^Session Status {2}online$/, 60_000);
+    expect(back[1]).toBe('━'.repeat(60));
+    person.type('\u0003');
+    expect(await person.exited).toBe(0);
+  });
+
+  it('names DNS where it has no answer, and a port that speaks no TLS', async () => {
+    const agentOf = (connectUrl: string): Promise<void> =>
+      writeFile(
+        join(home.path, 'agent.yml'),
+        `version: 3\nagent: {authtoken: tok, connect_url: "${connectUrl}", connect_cas: ca.pem, web_addr: false}\n`,
+      );
+    await agentOf('connect.nowhere.invalid:443');
+    const lost = new Person(['http', '80'], 100, 24);
+    await lost.sees(/^ +(network is (up|down), )?DNS (knows no such name|does not answer)$/);
+    lost.type('\u0003');
+    expect(await lost.exited).toBe(0);
+
+    const closing = createTcpServer((socket) => socket.on('error', () => {}).end());
+    await new Promise<void>((resolve) => closing.listen(0, '127.0.0.1', resolve));
+    cleanups.push(() => closing.close());
+    await agentOf(`127.0.0.1:${portOf(closing.address())}`);
+    const cut = new Person(['http', '80'], 100, 24);
+    await cut.sees(/^ +TCP connects, TLS is cut$/);
+    cut.type('\u0003');
+    expect(await cut.exited).toBe(0);
   });
 });
 
