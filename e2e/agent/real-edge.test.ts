@@ -122,10 +122,9 @@ describe('our agent at our edge', () => {
         headers: { authorization: `Bearer ${env.apiKey}`, 'ngrok-version': '2' },
       });
     const sessions = async (): Promise<string[]> => {
-      const answer: { tunnel_sessions: { id: string; metadata: string }[] } = await (
-        await ask('/tunnel_sessions?limit=100', 'GET')
-      ).json();
-      return answer.tunnel_sessions.filter(({ metadata }) => metadata === 'to restart').map(({ id }) => id);
+      const answer = await (await ask('/tunnel_sessions?limit=100', 'GET')).text();
+      const { tunnel_sessions: all }: { tunnel_sessions: { id: string; metadata: string }[] } = JSON.parse(answer);
+      return all.filter(({ metadata }) => metadata === 'to restart').map(({ id }) => id);
     };
     await expect.poll(async () => (await sessions()).length).toBe(1);
     const [first = ''] = await sessions();
