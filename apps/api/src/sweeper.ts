@@ -32,6 +32,15 @@ const usageDays = 800;
 const usageBatch = 2_000;
 const usageBatchesMax = 50;
 
+/** What is kept for a time only, as people call it. Recorded requests have a time of their own in each account. */
+export const retention: readonly { readonly what: string; readonly days: number }[] = [
+  { what: 'Traffic by the minute', days: usageMinuteDays },
+  { what: 'Traffic by the hour', days: usageHourDays },
+  { what: 'Traffic by the day', days: usageDays },
+  { what: 'Agents and endpoints that came and went', days: eventDays },
+  { what: 'Audit log', days: auditDays },
+];
+
 /** Removes what has expired, and lets the bind keys go round. Returns how to stop. */
 export function startSweeper(context: ApiContext, afterwards: () => Promise<void>): { close(): Promise<void> } {
   const { database, log, now, keys, changes, config } = context;

@@ -479,6 +479,8 @@ export async function startEdge(
   );
 
   const connected = Promise.withResolvers<void>();
+  const startedAt = nowDate();
+  let issuingNotAfter: string | null = null;
   const connectCertificate = new ConnectCertificateKeeper({
     names: ['localhost', '127.0.0.1', '::1', `connect.${baseDomain}`, ...config.connectNames],
     now: nowDate,
@@ -500,11 +502,23 @@ export async function startEdge(
       rootPem = root;
       certificates.useIssuer(issuer);
       connectCertificate.useIssuer(issuer, root);
+      issuingNotAfter = issuer.notAfter.toISOString();
+      showNode();
     },
   });
   const publicPorts = shownPorts(config, ports);
   const visitors = { host: visitorHost(config), http: ports.http, https: ports.https };
-  const showNode = (): void => live.putNode({ epoch, version, connectAddress, publicPorts, visitors, draining });
+  const showNode = (): void =>
+    live.putNode({
+      epoch,
+      version,
+      connectAddress,
+      publicPorts,
+      visitors,
+      draining,
+      startedAt: startedAt.toISOString(),
+      issuingNotAfter,
+    });
   showNode();
   link.start();
   issuing.start();

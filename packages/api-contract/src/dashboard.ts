@@ -12,7 +12,7 @@ import { exchange } from './public/exchanges.ts';
  * | `DELETE /dashboard/v1/session` | cookie, `portico-csrf` | 204 + `Set-Cookie` that clears it; 401 |
  * | `GET /dashboard/v1/overview` | cookie, `portico-account` | 200 `Overview`; 401; 404 for an account that is not the user's |
  * | `GET /dashboard/v1/live` | cookie, `portico-account` (or `?account=`, since EventSource sends no fields) | `text/event-stream` of `LiveMessage` |
- * | `GET /dashboard/v1/exchanges/live` | cookie, `portico-account` | `text/event-stream` of `ExchangeMessage` |
+ * | `GET /dashboard/v1/exchanges/live?search=` | cookie, `portico-account` | `text/event-stream` of `ExchangeMessage` |
  * | `… /dashboard/v1/api/<path of the REST API>` | cookie, `portico-account`, and `portico-csrf` with every change | as the REST API answers; 403 (4006) for what the role does not allow |
  *
  * The dashboard forwards the browser's `Origin`, `Sec-Fetch-Site`, `User-Agent`, `Host` as `x-forwarded-host`, the scheme as
@@ -41,6 +41,8 @@ export const sessionAnswer = z.object({
       name: z.string(),
       role: z.string(),
       permissions: z.array(z.string()),
+      /** Since when, and why; nothing of it works meanwhile, and its people look at it but change nothing. */
+      suspended: z.object({ since: z.iso.datetime(), reason: z.string() }).nullable(),
       /** It asks for a second factor, and this session was opened without one: nothing of it is shown (4012). */
       wantsSecondFactor: z.boolean(),
     }),
@@ -155,6 +157,8 @@ export const exchangeMessage = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('exchanges'),
     exchanges: z.array(exchange.omit({ uri: true })),
+    /** Of these, by id, those that the search of this stream finds and a line alone does not tell of. */
+    found: z.array(z.string()),
     /** Exchanges with new messages, and how many they have by now. */
     messages: z.array(z.object({ id: z.string(), count: z.int() })),
     missed: z.number(),

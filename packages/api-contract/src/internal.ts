@@ -427,6 +427,16 @@ export const liveNode = z.object({
   visitors: z.object({ host: z.string(), http: z.int(), https: z.int() }).optional(),
   /** Ports that stand in URLs of these schemes. */
   publicPorts: z.object({ http: z.int(), https: z.int() }).optional(),
+  /** Differs from one start to the next. */
+  epoch: z.string().optional(),
+  version: z.string().optional(),
+  /** Where agents dial in. */
+  connectAddress: z.string().optional(),
+  /** It takes nothing new and is about to stop. */
+  draining: z.boolean().optional(),
+  startedAt: isoTime.optional(),
+  /** When the certificate ends with which it certifies names; null: it has none yet. */
+  issuingNotAfter: isoTime.nullable().optional(),
 });
 export type LiveNode = z.infer<typeof liveNode>;
 

@@ -28,6 +28,7 @@ export * from './memberships/memberships.ts';
 export * from './name-holds/name-holds.ts';
 export * from './nodes/node-credentials.ts';
 export { listenToDatabase, type Notifications } from './notifications.ts';
+export * from './operator/operator.ts';
 export type { Page, PageRequest } from './page.ts';
 export * from './personal-access-tokens/personal-access-tokens.ts';
 export * from './plans/plans.ts';

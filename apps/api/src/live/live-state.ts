@@ -17,6 +17,15 @@ export interface NameChange {
   readonly live: boolean;
 }
 
+export interface NodeView {
+  readonly nodeId: string;
+  readonly online: boolean;
+  /** What it last said; null: nothing that this version understands. */
+  readonly facts: LiveNode | null;
+  readonly sessions: number;
+  readonly endpoints: number;
+}
+
 /**
  * What is online, as the registry says: sessions, endpoints and edges, found by account. A mirror that follows the
  * registry by watching; it lists anew whenever the watch has lost its place.
@@ -27,8 +36,8 @@ export class LiveState {
   readonly #closing = new AbortController();
   readonly #sessions = new Mirror<LiveSession>((value) => liveSession.parse(value));
   readonly #claims = new Mirror<LiveClaim>((value) => liveClaim.parse(value));
-  /** Node ids seen since the start, and whether they are here now. */
-  readonly #nodes = new Map<string, boolean>();
+  /** Nodes seen since the start: whether they are here now, and what they last said of themselves. */
+  readonly #nodes = new Map<string, { readonly online: boolean; readonly facts: LiveNode | null }>();
   #publicPorts: PublicPorts | null = null;
   #visitorPorts: LiveNode['visitors'] | null = null;
   readonly #watchers = new Map<string, Set<() => void>>();
@@ -92,7 +101,24 @@ export class LiveState {
   }
 
   edges(): { nodeId: string; online: boolean }[] {
-    return [...this.#nodes].map(([nodeId, online]) => ({ nodeId, online }));
+    return [...this.#nodes].map(([nodeId, { online }]) => ({ nodeId, online }));
+  }
+
+  /** What the edges say of themselves, and how much each carries. */
+  nodes(): NodeView[] {
+    const sessions = tally(this.#sessions.all());
+    const endpoints = tally(this.#claims.all());
+    return [...this.#nodes].map(([nodeId, { online, facts }]) => ({
+      nodeId,
+      online,
+      facts,
+      sessions: sessions.get(nodeId) ?? 0,
+      endpoints: endpoints.get(nodeId) ?? 0,
+    }));
+  }
+
+  endpointCount(accountId: string): number {
+    return this.#claims.count(accountId);
   }
 
   /** Calls back after every change of what the account has online, or of the edges. Returns how to stop. */
@@ -174,8 +200,9 @@ export class LiveState {
   }
 
   #putNode(key: string, value: string | null): void {
-    this.#nodes.set(key.slice('nodes/'.length), value !== null);
+    const nodeId = key.slice('nodes/'.length);
     const node = value === null ? null : nodeOf(value);
+    this.#nodes.set(nodeId, { online: value !== null, facts: node ?? this.#nodes.get(nodeId)?.facts ?? null });
     if (node?.publicPorts !== undefined) this.#publicPorts = node.publicPorts;
     if (node?.visitors !== undefined) this.#visitorPorts = node.visitors;
     for (const accountId of this.#watchers.keys()) this.#tell(accountId);
@@ -188,6 +215,12 @@ export class LiveState {
   #tellName(change: NameChange): void {
     for (const listener of this.#nameListeners) listener(change);
   }
+}
+
+function tally(items: Iterable<{ readonly nodeId: string }>): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { nodeId } of items) counts.set(nodeId, (counts.get(nodeId) ?? 0) + 1);
+  return counts;
 }
 
 function nodeOf(value: string): LiveNode | null {
@@ -225,6 +258,10 @@ class Mirror<T extends { accountId: string }> {
 
   keys(): string[] {
     return [...this.#byKey.keys()];
+  }
+
+  all(): Iterable<T> {
+    return this.#byKey.values();
   }
 
   of(accountId: string): T[] {

@@ -31,6 +31,7 @@ const listsOf: Readonly<Record<AuditedObject, readonly string[]>> = {
   invitation: ['team'],
   account: ['account'],
   capture: ['capture'],
+  plan: [],
 };
 
 /** The lists that are others when an object of this kind was changed; the log is one of them. */

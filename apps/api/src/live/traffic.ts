@@ -36,6 +36,7 @@ export class Traffic {
   readonly #now: () => Date;
   readonly #plans: Plans;
   readonly #endpoints = new Map<string, EndpointTraffic>();
+  readonly #nodes = new Map<string, TrafficTotals>();
   readonly #listeners = new Set<(accountId: string, added: TrafficTotals) => void>();
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -54,7 +55,10 @@ export class Traffic {
         await this.#countMonth(tx, report.rows);
         return true;
       });
-      if (isNew) await this.#count(report.rows);
+      if (isNew) {
+        this.#nodes.set(report.nodeId, report.rows.reduce(sum, this.ofNode(report.nodeId)));
+        await this.#count(report.rows);
+      }
       return !isNew;
     });
   }
@@ -66,6 +70,11 @@ export class Traffic {
 
   of(endpointId: string): EndpointTraffic {
     return this.#endpoints.get(endpointId) ?? { ...nothing, upstream: { kind: 'unknown' } };
+  }
+
+  /** What this node has reported since the start. */
+  ofNode(nodeId: string): TrafficTotals {
+    return this.#nodes.get(nodeId) ?? nothing;
   }
 
   /** Calls back with what each report added to an account. Returns how to stop. */

@@ -77,6 +77,8 @@ export class LiveState {
     publicPorts: { http: number; https: number };
     visitors: { host: string; http: number; https: number };
     draining: boolean;
+    startedAt: string;
+    issuingNotAfter: string | null;
   }): void {
     this.#want(`nodes/${this.#nodeId}`, JSON.stringify({ nodeId: this.#nodeId, kind: 'edge', ...facts }), false);
   }

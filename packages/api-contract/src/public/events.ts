@@ -136,6 +136,7 @@ const audited = [
   'invitation',
   'account',
   'capture',
+  'plan',
 ] as const;
 /** Kinds of things whose changes are events. */
 export type AuditedObject = (typeof audited)[number];
@@ -187,6 +188,15 @@ const trafficFields = new Map<string, readonly string[]>([
       'tls.cipher_suite',
       'tls.client_cert.serial_number',
       'tls.client_cert.subject.cn',
+      'basic_auth.decision',
+      'basic_auth.username',
+      'circuit_breaker.decision',
+      'compression.algorithm',
+      'ip_policy.decision',
+      'oauth.decision',
+      'oauth.user.id',
+      'oauth.user.name',
+      'webhook_verification.decision',
       'traffic_policy.logs',
     ],
   ],

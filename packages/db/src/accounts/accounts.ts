@@ -12,7 +12,20 @@ export function createAccount(db: Queries, fields: { id: string; name: string; c
 }
 
 /** Suspends or brings back; edges fetch the account's grants anew because the version grows. */
-export async function setSuspended(db: Queries, id: string, suspendedAt: Date | null): Promise<boolean> {
-  const { count } = await db.account.updateMany({ where: { id }, data: { suspendedAt, version: { increment: 1 } } });
+export async function setSuspended(
+  db: Queries,
+  id: string,
+  suspendedAt: Date | null,
+  by: { readonly operatorId: string; readonly reason: string } | null = null,
+): Promise<boolean> {
+  const { count } = await db.account.updateMany({
+    where: { id },
+    data: {
+      suspendedAt,
+      suspendedBy: by?.operatorId ?? null,
+      suspensionReason: by?.reason ?? null,
+      version: { increment: 1 },
+    },
+  });
   return count === 1;
 }

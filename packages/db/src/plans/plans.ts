@@ -15,10 +15,17 @@ export async function savePlan(db: Queries, id: string, limits: Partial<Omit<Pla
   return db.plan.upsert({ where: { id }, create: { id, ...limits }, update: { ...limits } });
 }
 
-/** False when there is no such account. */
+/** False when there is no such account. Edges fetch its grants and its settings anew, since both carry limits. */
 export async function setPlan(db: Queries, accountId: string, plan: string): Promise<boolean> {
-  const { count } = await db.account.updateMany({ where: { id: accountId }, data: { plan } });
+  const data = { plan, version: { increment: 1 }, settingsRevision: { increment: 1 } };
+  const { count } = await db.account.updateMany({ where: { id: accountId }, data });
   return count === 1;
+}
+
+/** The limits of this plan are others now: edges fetch anew what its accounts may. How many accounts have it. */
+export async function touchPlan(db: Queries, plan: string): Promise<number> {
+  return db.$executeRaw`
+    UPDATE account SET version = version + 1, settings_revision = settings_revision + 1 WHERE plan = ${plan}`;
 }
 
 export async function planOf(db: Queries, accountId: string): Promise<string | null> {

@@ -13,8 +13,11 @@ import { checkRestriction } from '../../restrictions/check-restriction.ts';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
-/** What a route wants of who asks. `open`: nothing; `person`: a session; `confirmed`: one that was just confirmed. */
-export type Needs = 'open' | 'person' | 'confirmed' | { readonly permission: Permission | null };
+/**
+ * What a route wants of who asks. `open`: nothing; `person`: a session; `confirmed`: one that was just confirmed;
+ * `operator`: one of an operator of this installation, just confirmed for changes.
+ */
+export type Needs = 'open' | 'person' | 'confirmed' | 'operator' | { readonly permission: Permission | null };
 
 export interface DeclaredRoute {
   readonly method: Method;
@@ -80,6 +83,16 @@ export class BrowserRoutes {
     });
   }
 
+  /** 4019 unless the person runs this installation; for a change also 4008, as `confirmed`. */
+  operator(method: Method, url: string, handler: Handler<SignedInPerson>): void {
+    this.#declare(method, url, 'operator', async (request, reply) => {
+      const who = await this.signedIn(request);
+      if (!who.session.user.isOperator) throw new PorticoError(4019);
+      if (method !== 'GET') this.demandConfirmed(who.session);
+      return handler(request, reply, who);
+    });
+  }
+
   /** A member of the account that the page is about; with a permission, one who has it. */
   member(method: Method, url: string, permission: Permission | null, handler: Handler<AccountMember>): void {
     this.#declare(method, url, { permission }, async (request, reply) => {
@@ -99,7 +112,7 @@ export class BrowserRoutes {
 
   /**
    * The account that the page is about. Another's is not told from one that does not exist (404) · 220 not from this
-   * address · 4012 the account wants a second factor.
+   * address · 4012 the account wants a second factor · 205 a change, while the account is suspended.
    */
   async memberOf(request: FastifyRequest): Promise<AccountMember> {
     const { session, client } = await this.signedIn(request);
@@ -116,6 +129,7 @@ export class BrowserRoutes {
       throw new PorticoError(220, { address });
     }
     if (membership.account.requireSecondFactor && !session.isStrong) throw new PorticoError(4012);
+    if (membership.account.suspendedAt !== null && request.method !== 'GET') throw new PorticoError(205);
     const credentialId = sessionName(session.id);
     const actor = { accountId: id, actorId: session.userId, credentialId, address, requestId: client.requestId };
     const member = { accountId: id, user: session.user, rights: rightsOf(membership), actor, client };

@@ -9,6 +9,8 @@ import type { Identity } from '../../identity/identity.ts';
 import type { AccountFeeds } from '../../live/account-feeds.ts';
 import type { LiveState } from '../../live/live-state.ts';
 import { type RecordNewsHub, readableLists } from '../../live/record-news.ts';
+import type { Traffic } from '../../live/traffic.ts';
+import { operatorRoutes } from '../../operator/operator-routes.ts';
 import type { OpenStreams } from '../../plugins/open-stream.ts';
 import { setCaller } from '../public/conventions.ts';
 import { resourceRoutes } from '../public/resource-routes.ts';
@@ -29,6 +31,7 @@ export interface DashboardServices {
   readonly feeds: AccountFeeds;
   readonly streams: OpenStreams;
   readonly live: LiveState;
+  readonly traffic: Traffic;
   readonly exchangeFeed: ExchangeFeed;
   readonly recordNews: RecordNewsHub;
   /** Every route with what it needs, once they are made. */
@@ -47,6 +50,7 @@ export function dashboardRoutes(app: FastifyInstance, context: ApiContext, servi
   signInRoutes(routes, context, identity);
   personRoutes(routes, context, identity);
   teamRoutes(routes, context, identity);
+  operatorRoutes(routes, context, services);
   exchangeLiveRoute(routes, context, { feed: services.exchangeFeed, streams });
 
   // The resources of the REST API, for the person who is signed in and the account that the page is about.

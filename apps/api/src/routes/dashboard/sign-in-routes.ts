@@ -12,7 +12,7 @@ import {
   secondFactorRequest,
   signUpRequest,
 } from '@portico/api-contract/identity';
-import { listMemberships, type UserRow } from '@portico/db';
+import { type AccountRow, listMemberships, type UserRow } from '@portico/db';
 import { PorticoError } from '@portico/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { SignedIn } from '../../accounts/sessions.ts';
@@ -172,12 +172,17 @@ export function signInRoutes(routes: BrowserRoutes, context: ApiContext, identit
         name: membership.account.name,
         role: membership.role,
         permissions: [...rightsOf(membership).permissions],
+        suspended: suspensionOf(membership.account),
         wantsSecondFactor: membership.account.requireSecondFactor && !session.isStrong,
       })),
       csrfToken: sessions.csrfToken(session.id),
       expiresAt: session.expiresAt.toISOString(),
     };
   }
+}
+
+function suspensionOf({ suspendedAt, suspensionReason }: AccountRow): { since: string; reason: string } | null {
+  return suspendedAt === null ? null : { since: suspendedAt.toISOString(), reason: suspensionReason ?? '' };
 }
 
 const loopback = new BlockList();
