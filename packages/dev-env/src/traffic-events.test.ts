@@ -86,6 +86,39 @@ describe('events of traffic', () => {
     expect(JSON.stringify(received)).not.toContain('secret');
   });
 
+  it('tell what a policy decided', async () => {
+    await env.agent().forward({
+      proto: 'http',
+      subdomain: 'decided',
+      upstream: upstream.address,
+      trafficPolicy: JSON.stringify({
+        on_http_request: [
+          {
+            actions: [
+              { type: 'restrict-ips', config: { allow: ['127.0.0.0/8'] } },
+              { type: 'basic-auth', config: { credentials: ['mira:herons of nine'] } },
+            ],
+          },
+        ],
+      }),
+    });
+    const host = 'decided.portico.localhost';
+    await visit(env, host, { path: '/open' });
+    await visit(env, host, {
+      path: '/known',
+      headers: { authorization: `Basic ${Buffer.from('mira:herons of nine').toString('base64')}` },
+    });
+    const told = () =>
+      of('http_request_complete.v0')
+        .map(({ object }) => object)
+        .filter((object) => Object(object.conn).server_name === host);
+    await vi.waitFor(() => expect(told()).toHaveLength(2), 10_000);
+    expect(told()).toMatchObject([
+      { ip_policy: { decision: 'allow' }, basic_auth: { decision: 'deny', username: '' }, oauth: null },
+      { ip_policy: { decision: 'allow' }, basic_auth: { decision: 'allow', username: 'mira' } },
+    ]);
+  });
+
   it('are only those that the filter of a source accepts, with the fields that it chose', async () => {
     const chosen: Event[] = [];
     const second = createServer(async (request, response) => {

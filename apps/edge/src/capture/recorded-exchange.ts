@@ -26,7 +26,8 @@ export interface RecordTarget {
   /** False: there was no room for it. */
   record(record: CapturedExchange): boolean;
   /** The request as such is over. `answer`: the fields of the answer, however little is kept of it. */
-  complete(record: CapturedExchange, answer: Fields): void;
+  /** @param results what the actions of policies left behind, a phase each */
+  complete(record: CapturedExchange, answer: Fields, results: ExchangeNotes['results']): void;
   openQueue(): MessageQueue;
 }
 
@@ -77,7 +78,7 @@ export class RecordedExchange implements Exchange, ExchangeHandler {
     this.#requestBody = new BodyStart(kept);
     this.#responseBody = new BodyStart(kept);
     const rules = isShown ? new PolicyTrace(nowMs) : null;
-    this.notes = { id: facts.id, sentMs: null, agent: null, tunnelMs: null, policy: null, rules };
+    this.notes = { id: facts.id, sentMs: null, agent: null, tunnelMs: null, policy: null, rules, results: [] };
   }
 
   get request(): RequestHead {
@@ -150,7 +151,7 @@ export class RecordedExchange implements Exchange, ExchangeHandler {
     const budget = this.#target.inflateBudget;
     this.#socket = new SocketWatch({ queue, fields, budget, onOver: () => this.#over('upgraded') });
     taken.watcher = this.#socket;
-    this.#target.complete(this.#record('upgraded'), this.#answer?.fields ?? []);
+    this.#target.complete(this.#record('upgraded'), this.#answer?.fields ?? [], this.notes.results);
     this.#tellOpen();
     return taken;
   }
@@ -215,7 +216,7 @@ export class RecordedExchange implements Exchange, ExchangeHandler {
     const record = this.#record(end);
     this.#target.record(record);
     // A connection that was taken over was complete as a request then.
-    if (this.#socket === null) this.#target.complete(record, this.#answer?.fields ?? []);
+    if (this.#socket === null) this.#target.complete(record, this.#answer?.fields ?? [], this.notes.results);
   }
 
   #record(end: ExchangeEnd): CapturedExchange {

@@ -1,7 +1,7 @@
 import { type CaptureRule, replayClaim, replayField, replayPurpose } from '@portico/api-contract/internal';
 import { getField } from '@portico/http-rules';
 import { newId } from '@portico/service';
-import type { PolicyTrace } from '@portico/traffic-policy';
+import type { ActionResult, PolicyTrace } from '@portico/traffic-policy';
 import type { Endpoint } from '../endpoint/endpoint.ts';
 import type { TrafficEvents } from '../observe/traffic-events.ts';
 import type { Exchange } from '../proxy/exchange.ts';
@@ -71,7 +71,7 @@ export class Recorder {
       target: {
         inflateBudget: this.#inflateBudget,
         record: (record) => rule !== null && this.#reporter.report(record),
-        complete: (record, answer) => events?.request(record, exchange, answer),
+        complete: (record, answer, results) => events?.request(record, exchange, { answer, results }),
         openQueue: () => this.#reporter.openQueue({ exchangeId: id, accountId }),
       },
     });
@@ -104,4 +104,6 @@ export interface ExchangeNotes {
   policy: { readonly logs: readonly unknown[]; request: string | null; response: string | null } | null;
   /** What the rules did goes here; null when nobody is shown it. */
   readonly rules: PolicyTrace | null;
+  /** What actions left behind, a phase each, in their order. */
+  readonly results: Readonly<Record<string, ActionResult>>[];
 }

@@ -6,6 +6,7 @@ import type { EventsReporter } from '../control/events-reporter.ts';
 import type { Endpoint } from '../endpoint/endpoint.ts';
 import { cipherSuite } from '../policy/tls-facts.ts';
 import type { Exchange, Visitor } from '../proxy/exchange.ts';
+import { type PhaseResults, policyDecisions } from './policy-decisions.ts';
 
 export type TrafficEventType = 'http_request_complete.v0' | 'tcp_connection_closed.v0';
 
@@ -47,8 +48,15 @@ export class TrafficEvents {
     return this.#wants(accountId, type);
   }
 
-  /** @param answer fields of the answer; empty when there was none */
-  request(record: CapturedExchange, { request, visitor }: Exchange, answer: Fields): void {
+  /**
+   * @param answer fields of the answer; empty when there was none
+   * @param results what actions left behind, a phase each
+   */
+  request(
+    record: CapturedExchange,
+    { request, visitor }: Exchange,
+    { answer, results }: { answer: Fields; results: readonly PhaseResults[] },
+  ): void {
     const { accountId, target, host, clientIp, at } = record;
     const query = target.indexOf('?');
     const url = {
@@ -87,6 +95,7 @@ export class TrafficEvents {
       },
       ja4_fingerprint: visitor.arrival.fingerprint?.ja4 ?? null,
       tls: connectionTls(visitor),
+      ...policyDecisions(results),
       traffic_policy: { logs: plain(record.policy?.logs ?? []) },
     });
   }

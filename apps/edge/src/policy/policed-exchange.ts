@@ -735,6 +735,7 @@ export class PolicedExchange implements Exchange, ExchangeHandler {
 
   #runner(scope: PolicyScope, rules: readonly CompiledRule[]): PhaseRunner {
     const { errors } = this.#host;
+    this.notes?.results.push(scope.results);
     return {
       scope,
       tools: this.#surroundings.tools,
