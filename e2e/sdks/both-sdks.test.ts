@@ -7,11 +7,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { GrpcVisitor, grpcUpstream } from '../support/grpc.ts';
 import { httpUpstream, tcpUpstream, type Upstream } from '../support/upstream.ts';
 import { visit, visitUntil } from '../support/visit.ts';
+import { bindBehaviours } from './bind-behaviours.ts';
+import { connectionBehaviours } from './connection-behaviours.ts';
 import { exchangeBehaviours } from './exchange-behaviours.ts';
 import { goSdk } from './go/go-sdk.ts';
 import { javascriptSdk } from './javascript/javascript-sdk.ts';
 import { portOf } from './javascript/sdk.ts';
-import type { SdkAgent, SdkEndpoint } from './sdk-client.ts';
+import type { SdkAgent, SdkEndpoint, SdkOptions } from './sdk-client.ts';
 
 /** What holds for every official SDK, shown with each by the same words. */
 describe.each([javascriptSdk, goSdk])('$name', (sdk) => {
@@ -19,7 +21,7 @@ describe.each([javascriptSdk, goSdk])('$name', (sdk) => {
   let env: DevEnv;
   let upstream: Upstream;
   const agents: SdkAgent[] = [];
-  const start: (options?: Parameters<typeof sdk.start>[1]) => Promise<SdkAgent> = async (options) => {
+  const start = async (options?: SdkOptions): Promise<SdkAgent> => {
     const agent = await sdk.start(env, options);
     agents.push(agent);
     return agent;
@@ -33,7 +35,8 @@ describe.each([javascriptSdk, goSdk])('$name', (sdk) => {
   beforeAll(async () => {
     if (skip) return;
     [env, upstream] = await Promise.all([
-      startDevEnv(),
+      // The rate of binds has a test of its own.
+      startDevEnv({ edgeLimits: { bindsPerSecond: 1_000 } }),
       httpUpstream((request, response) => response.end(`one ${request.headers['x-added'] ?? ''}`)),
       sdk.prepare(),
     ]);
@@ -53,6 +56,14 @@ describe.each([javascriptSdk, goSdk])('$name', (sdk) => {
 
   describe.skipIf(skip)('exchanges', () => {
     exchangeBehaviours({ env: () => env, start: () => sdk.start(env) });
+  });
+
+  describe.skipIf(skip)('binds', () => {
+    bindBehaviours(sdk, { env: () => env, start, newHost });
+  });
+
+  describe.skipIf(skip)('the connection', () => {
+    connectionBehaviours({ env: () => env, start });
   });
 
   describe.skipIf(skip)('pools', () => {

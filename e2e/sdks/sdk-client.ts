@@ -9,7 +9,16 @@ export interface SdkEndpointOptions {
   readonly pooling?: boolean;
   readonly protocol?: 'http2';
   readonly policy?: string;
-  readonly binding?: 'internal';
+  readonly binding?: 'internal' | 'kubernetes';
+  readonly proxyProto?: 1 | 2;
+}
+
+export interface SdkOptions {
+  readonly metadata?: string;
+  /** Whether its program follows stop, restart and update; it does unless told otherwise. */
+  readonly handlesCommands?: boolean;
+  /** `host:port` to dial in place of the edge itself. */
+  readonly server?: string;
 }
 
 /** Rejects with an error that has `errorCode` (`ERR_NGROK_334`), whichever SDK it is. */
@@ -17,6 +26,8 @@ export interface SdkAgent {
   forward(options: SdkEndpointOptions): Promise<SdkEndpoint>;
   /** The next command of that kind that its program was given. */
   commanded(command: 'stop' | 'restart' | 'update'): Promise<void>;
+  /** The next time that it loses its connection. */
+  disconnected(): Promise<void>;
   /** Ends it, or as much of it as its SDK lets end. */
   stop(): Promise<void>;
 }
@@ -30,10 +41,13 @@ export interface SdkEndpoint {
 
 export interface Sdk {
   readonly name: string;
+  /** What it says of itself. */
+  readonly clientType: string;
+  readonly version: string;
   /** Why it cannot run here, in one line; null if it can. */
   readonly missing: string | null;
   /** Builds what it needs, once. */
   prepare(): Promise<void>;
-  start(env: DevEnv, options?: { readonly metadata?: string; readonly handlesCommands?: boolean }): Promise<SdkAgent>;
+  start(env: DevEnv, options?: SdkOptions): Promise<SdkAgent>;
   dispose(): void;
 }

@@ -1,13 +1,15 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { createServer as createTlsServer, type Server, connect as tlsConnect } from 'node:tls';
 import { forward, type Listener, type Session } from '@ngrok/ngrok';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import { createRoot, LeafIssuer } from '@portico/pki';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { scale } from '../../support/long.ts';
-import { httpUpstream, tcpUpstream, type Upstream } from '../../support/upstream.ts';
+import { MiB } from '../../support/long.ts';
+import { httpUpstream, patternHash, patternStream, tcpUpstream, type Upstream } from '../../support/upstream.ts';
 import { visit } from '../../support/visit.ts';
 import { ownerViewUntil } from '../owner-view.ts';
 import { connectSdk, forwardOptions, portOf, urlOf } from './sdk.ts';
@@ -18,11 +20,10 @@ let upstream: Upstream;
 let to = '';
 beforeAll(async () => {
   [env, upstream] = await Promise.all([
-    // The rate of binds has a test of its own.
-    startDevEnv({ edgeLimits: { bindsPerSecond: 1_000 } }),
+    startDevEnv(),
     httpUpstream((request, response) => response.end(`${request.method} ${request.url} ${request.headers.host}`)),
   ]);
-  session = await connectSdk(env, { metadata: 'a session' });
+  session = await connectSdk(env);
   to = `http://127.0.0.1:${upstream.port}`;
 });
 afterAll(async () => {
@@ -30,6 +31,7 @@ afterAll(async () => {
   await upstream?.close();
 });
 
+/** What holds for both SDKs alike is in `both-sdks.test.ts`. */
 describe('what the JavaScript SDK may bind', () => {
   it('serves https and http endpoints of one name apart', async () => {
     const host = `names.${env.baseDomain}`;
@@ -55,50 +57,16 @@ describe('what the JavaScript SDK may bind', () => {
     await listener.close();
   });
 
-  it('gives random names of its own base domain, each once', async () => {
-    const listeners = [
-      await session.httpEndpoint().listenAndForward(to),
-      await session.httpEndpoint().listenAndForward(to),
-    ];
-    const hosts = listeners.map((listener) => new URL(urlOf(listener)).hostname);
-    expect(new Set(hosts).size).toBe(2);
-    for (const host of hosts) expect(host).toMatch(new RegExp(`^[a-z0-9-]+\\.${env.baseDomain}$`));
-    for (const listener of listeners) expect((await visit(env, urlOf(listener))).status).toBe(200);
-    for (const listener of listeners) await listener.close();
-  });
-
-  it('tells the owner what the agent says of itself and of its endpoints', async () => {
+  it('tells the owner in its own words where an endpoint leads to', async () => {
     const listener = await session
       .httpEndpoint()
-      .metadata('an endpoint')
       .forwardsTo('a program')
       .binding('public')
       .appProtocol('http1')
       .listen(false);
     const view = await ownerViewUntil(env, ({ endpoints }) => endpoints.some(({ url }) => url === listener.url()));
-    const shown = view.endpoints.find(({ url }) => url === listener.url());
-    expect(shown).toMatchObject({ metadata: 'an endpoint', forwardsTo: 'a program' });
-    const agent = view.sessions.find(({ metadata }) => metadata === 'a session');
-    expect(agent).toMatchObject({ clientType: 'ngrok-javascript', agentVersion: '1.7.0' });
+    expect(view.endpoints.find(({ url }) => url === listener.url())).toMatchObject({ forwardsTo: 'a program' });
     await listener.close();
-  });
-
-  it('opens a tcp endpoint on any port, and the same one again on the port that it names', async () => {
-    const greeter = await tcpUpstream((socket) => socket.end('hello'));
-    const listener = await session.tcpEndpoint().listenAndForward(`tcp://127.0.0.1:${greeter.port}`);
-    expect(listener.url()).toMatch(/^tcp:\/\/localhost:\d+$/);
-    const port = portOf(urlOf(listener));
-    expect(await greeting(port)).toBe('hello');
-    await listener.close();
-    await expect(greeting(port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
-    const again = await session
-      .tcpEndpoint()
-      .remoteAddr(`localhost:${port}`)
-      .listenAndForward(`tcp://127.0.0.1:${greeter.port}`);
-    expect(again.url()).toBe(`tcp://localhost:${port}`);
-    expect(await greeting(port)).toBe('hello');
-    await again.close();
-    await greeter.close();
   });
 
   it('leaves the TLS of a tls endpoint to the upstream', async () => {
@@ -192,23 +160,34 @@ describe('what the JavaScript SDK may bind', () => {
     await listener.close();
     await echo.close();
   });
+});
 
-  it('binds and unbinds again and again, and leaves nothing behind', { timeout: scale(120_000, 900_000) }, async () => {
-    const rounds = scale(100, 1_000);
-    // The package sends its messages one after another, each some 45 ms late: several sessions, so that it ends.
-    const sessions = await Promise.all(Array.from({ length: 10 }, () => connectSdk(env)));
-    const urls = new Set<string>();
-    await Promise.all(
-      sessions.map(async (each, index) => {
-        for (let round = 0; round < rounds / sessions.length; round += 1) {
-          const listener = await each.httpEndpoint().domain(`round-${index}.${env.baseDomain}`).listenAndForward(to);
-          urls.add(urlOf(listener));
-          await listener.close();
-        }
-      }),
-    );
-    expect(urls.size).toBe(sessions.length);
-    for (const url of urls) expect((await visit(env, url)).headers['ngrok-error-code']).toBe('ERR_NGROK_3200');
+describe('what passes through the JavaScript SDK', () => {
+  it('keeps the half-close of a TCP connection: the upstream answers after the visitor has ended', async () => {
+    const echo = await tcpUpstream((socket) => {
+      const hash = createHash('sha256');
+      socket.on('data', (chunk) => hash.update(chunk));
+      socket.on('end', () => socket.end(hash.digest('hex')));
+    });
+    const listener = await session.tcpEndpoint().listenAndForward(`tcp://127.0.0.1:${echo.port}`);
+    const visitor = connect({ host: '127.0.0.1', port: portOf(urlOf(listener)), allowHalfOpen: true });
+    patternStream(3 * MiB, 5).pipe(visitor);
+    expect(await text(visitor)).toBe(patternHash(3 * MiB, 5));
+    await listener.close();
+    await echo.close();
+  });
+
+  it('tells an http upstream the visitor by PROXY protocol too', async () => {
+    const first: string[] = [];
+    const proxied = await tcpUpstream((socket) => {
+      socket.on('data', (chunk) => first.push(chunk.toString('latin1')));
+      socket.once('data', () => socket.end('HTTP/1.1 204 No Content\r\n\r\n'));
+    });
+    const listener = await session.httpEndpoint().proxyProto('1').listenAndForward(`http://127.0.0.1:${proxied.port}`);
+    expect((await visit(env, urlOf(listener))).status).toBe(204);
+    expect(first.join('')).toMatch(/^PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 \d+ \d+\r\nGET \/ HTTP\/1\.1\r\n/);
+    await listener.close();
+    await proxied.close();
   });
 });
 
@@ -228,6 +207,16 @@ describe('what the JavaScript SDK asks for and does not get', () => {
   });
 });
 
+describe('forward() of the JavaScript SDK', () => {
+  it.each([
+    ['of nobody', (token: string) => token.slice(0, -1) + (token.endsWith('a') ? 'b' : 'a'), 'ERR_NGROK_107'],
+    ['that is none', () => 'nonsense', 'ERR_NGROK_105'],
+  ])('is told the code of a token %s', async (_kind, change, errorCode) => {
+    const refused = forward({ ...forwardOptions(env), authtoken: change(env.authtoken), addr: 1 });
+    await expect(refused).rejects.toMatchObject({ errorCode });
+  });
+});
+
 async function expectRefused(bind: Promise<Listener>, name: string): Promise<void> {
   const error = await bind.then(
     () => new Error(`${name} was accepted`),
@@ -235,13 +224,6 @@ async function expectRefused(bind: Promise<Listener>, name: string): Promise<voi
   );
   expect(error.message).toContain(name);
   expect(error).toHaveProperty('errorCode', 'ERR_NGROK_310');
-}
-
-async function greeting(port: number): Promise<string> {
-  const socket = connect(port, '127.0.0.1');
-  let text = '';
-  for await (const chunk of socket) text += String(chunk);
-  return text;
 }
 
 /** Says `text` to whoever comes, under a certificate of its own CA. */

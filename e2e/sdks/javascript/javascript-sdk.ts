@@ -6,16 +6,27 @@ import { portOf, urlOf } from './sdk.ts';
 /** The official npm package. */
 export const javascriptSdk: Sdk = {
   name: 'the JavaScript SDK',
+  clientType: 'ngrok-javascript',
+  version: '1.7.0',
   missing: null,
   prepare: async () => {},
   dispose: () => {},
-  start: async (env, { metadata = '', handlesCommands = true } = {}) => {
+  start: async (
+    env,
+    { metadata = '', handlesCommands = true, server = `localhost:${portOf(env.connectUrl)}` } = {},
+  ) => {
     const commands = new EventEmitter();
+    const connection = new EventEmitter();
     const builder = new SessionBuilder()
       .authtoken(env.authtoken)
-      .serverAddr(`localhost:${portOf(env.connectUrl)}`)
+      .serverAddr(server)
       .caCert(Buffer.from(env.ca))
-      .metadata(metadata);
+      .metadata(metadata)
+      .handleDisconnection(() => {
+        connection.emit('lost');
+        // To reconnect.
+        return true;
+      });
     if (handlesCommands) {
       builder
         .handleStopCommand(() => void commands.emit('stop'))
@@ -61,6 +72,9 @@ export const javascriptSdk: Sdk = {
       commanded: async (command) => {
         await once(commands, command);
       },
+      disconnected: async () => {
+        await once(connection, 'lost');
+      },
       stop: async () => {
         for (const listener of open) await listener.close();
         await session.close();
@@ -79,12 +93,14 @@ interface SharedOptions<B> {
   metadata(metadata: string): B;
   poolingEnabled(enabled: boolean): B;
   trafficPolicy(policy: string): B;
+  proxyProto(version: string): B;
 }
 
 function shared<B extends SharedOptions<B>>(builder: B, options: SdkEndpointOptions): B {
-  const { metadata, pooling, policy } = options;
+  const { metadata, pooling, policy, proxyProto } = options;
   if (metadata !== undefined) builder.metadata(metadata);
   if (pooling !== undefined) builder.poolingEnabled(pooling);
   if (policy !== undefined) builder.trafficPolicy(policy);
+  if (proxyProto !== undefined) builder.proxyProto(String(proxyProto));
   return builder;
 }
