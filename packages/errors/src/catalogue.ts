@@ -236,13 +236,7 @@ export const catalogue = {
     'This agent session opens endpoints too fast: {burst} at once, then {perSecond} a second. Try again in a moment.',
   ),
   355: entry(503, 'internal', 'No port free', notForVisitors, 'All ports of the range {range} are taken.'),
-  4019: entry(
-    403,
-    'caller',
-    'Not an operator',
-    notForVisitors,
-    'Only operators of this installation may do this.',
-  ),
+  4019: entry(403, 'caller', 'Not an operator', notForVisitors, 'Only operators of this installation may do this.'),
   4018: entry(
     401,
     'caller',
