@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type ExchangeResource, exchange, exchangeMessages } from '@portico/api-contract/public';
+import { type ExchangeResource, exchange, exchangeMessages, exchangeSearch } from '@portico/api-contract/public';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -77,6 +77,16 @@ async function recorded(path: string, isIt: (found: ExchangeResource) => boolean
     )
     .toBe(true);
   return exchange.parse((await api('GET', `/exchanges/${found?.id}`)).body);
+}
+
+async function search(q: string, more = ''): Promise<{ paths: string[]; last: string; isWhole: boolean }> {
+  const { body } = await api('GET', `/exchanges/search?q=${encodeURIComponent(q)}${more}`);
+  const found = exchangeSearch.parse(body);
+  return {
+    paths: found.exchanges.map(({ path }) => path),
+    last: found.exchanges.at(-1)?.id ?? '',
+    isWhole: found.next_page_uri === null,
+  };
 }
 
 /** Who sent it, what it was, and the text of it. */
@@ -250,6 +260,42 @@ describe('exchanges of an account', () => {
     expect((await api('GET', `/exchanges/${first?.id}`)).status).toBe(404);
     await capture({ mode: 'off' });
     expect(itemsOf((await api('GET', '/exchanges')).body)).toEqual([]);
+  });
+
+  it('are found by words in path and headers, and by terms, but not by what is hidden', async () => {
+    await capture({ mode: 'full' });
+    await expect
+      .poll(async () => {
+        const headers = { 'x-order': 'Blue-Whale 7', authorization: 'Bearer top-secret' };
+        await visit(env, `${url}/ordered`, { method: 'POST', headers, body: 'x' });
+        return (await search('header:x-order=whale')).paths;
+      }, heard)
+      .toContain('/ordered');
+    await visit(env, `${url}/unordered`);
+    await recorded('/unordered');
+    for (const q of ['blue-whale', '"blue-whale 7" method:POST', 'header:x-order status:201', 'ordered -unordered']) {
+      const { paths, isWhole } = await search(q);
+      expect(new Set(paths), q).toEqual(new Set(['/ordered']));
+      expect(isWhole).toBe(true);
+    }
+    for (const q of [
+      'top-secret',
+      'header:authorization=bearer',
+      'secret-cookie',
+      'blue-whale method:GET',
+      'whale -x-order',
+    ]) {
+      expect((await search(q)).paths, q).toEqual([]);
+    }
+    expect((await search('header:authorization')).paths).toContain('/ordered');
+    // Page by page, each once.
+    const all = await search('ordered');
+    const first = await search('ordered', '&limit=1');
+    expect(first.paths).toHaveLength(1);
+    expect(first.isWhole).toBe(false);
+    const rest = await search('ordered', `&before_id=${first.last}`);
+    expect([...first.paths, ...rest.paths]).toEqual(all.paths);
+    await capture({ mode: 'off' });
   });
 
   it('are kept as lines alone where no contents are wanted', async () => {

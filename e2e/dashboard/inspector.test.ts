@@ -176,6 +176,28 @@ describe('the inspector', () => {
     expect(await page.title()).toContain('Inspector');
   });
 
+  it('finds words in headers, of what is kept and of what passes, and keeps the search in the URL', async () => {
+    const headers = { 'x-colour': 'ultramarine', authorization: 'Bearer hidden-from-all' };
+    await visit(stage.env, `${url}/kept`, { headers });
+    await page.goto(`${base}/inspector`);
+    await row('/kept').waitFor();
+    await page.fill('input[type=search]', 'ultramarine -status:4xx');
+    await page.getByText('1 found, all that is kept was searched').waitFor();
+    expect(await page.locator('[data-exchange]').allInnerTexts()).toEqual([expect.stringContaining('/kept')]);
+    const streaming = page.waitForResponse((answer) => answer.url().includes('live?search=header'));
+    await page.fill('input[type=search]', 'header:x-colour=marine');
+    await streaming;
+    await visit(stage.env, `${url}/passing`, { headers });
+    await visit(stage.env, `${url}/other`, { headers: { 'x-colour': 'red' } });
+    await row('/passing').waitFor();
+    await page.reload();
+    await row('/passing').waitFor();
+    await row('/kept').waitFor();
+    expect(await row('/other').count()).toBe(0);
+    await page.fill('input[type=search]', 'hidden-from-all');
+    await page.getByText('No request matches hidden-from-all; all that is kept was searched').waitFor();
+  });
+
   it('stays quick while 500 requests a second come in', async () => {
     const credential = readFileSync(join(dirname(stage.env.caFile), 'node-edge.credential'), 'utf8').trim();
     const client = new InternalClient({ baseUrl: stage.env.api.internalUrl, credential });

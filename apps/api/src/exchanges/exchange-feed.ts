@@ -1,7 +1,10 @@
+import type { FilteredContents } from '@portico/api-contract/exchange-filter';
 import type { ExchangeLine } from '@portico/db';
 
 export interface ExchangeNews {
   readonly lines: readonly ExchangeLine[];
+  /** What is searched of the lines, by id; values of hidden headers are in it. */
+  readonly contents: ReadonlyMap<string, FilteredContents>;
   /** Exchanges with new messages, and the number of the last. */
   readonly messages: readonly { readonly exchangeId: string; readonly accountId: string; readonly last: number }[];
   /** How many an edge had no room for. */
@@ -24,12 +27,17 @@ export class ExchangeFeed {
   }
 
   /** Drops of an edge are told to all who look: whose they were is not known. */
-  publish({ lines, messages, dropped }: ExchangeNews): void {
+  publish({ lines, contents, messages, dropped }: ExchangeNews): void {
     if (this.#listeners.size === 0) return;
     const linesOf = Map.groupBy(lines, ({ accountId }) => accountId);
     const messagesOf = Map.groupBy(messages, ({ accountId }) => accountId);
     for (const [accountId, listeners] of this.#listeners) {
-      const news = { lines: linesOf.get(accountId) ?? [], messages: messagesOf.get(accountId) ?? [], dropped };
+      const news = {
+        lines: linesOf.get(accountId) ?? [],
+        contents,
+        messages: messagesOf.get(accountId) ?? [],
+        dropped,
+      };
       if (news.lines.length === 0 && news.messages.length === 0 && dropped === 0) continue;
       for (const listener of listeners) listener(news);
     }

@@ -1,3 +1,4 @@
+import type { FilteredContents } from '@portico/api-contract/exchange-filter';
 import type { CapturedSide } from '@portico/api-contract/internal';
 import type { ExchangeResource } from '@portico/api-contract/public';
 import type { ExchangeLine } from '@portico/db';
@@ -63,6 +64,11 @@ export function exchangeShape(
 }
 
 const outcome = z.enum(['complete', 'cut', 'gone', 'upgraded', 'open']);
+
+/** What of it may be searched by those who are not shown hidden values. */
+export function withoutHidden({ fields, rules }: FilteredContents, hidden: readonly string[]): FilteredContents {
+  return { fields: pairsOf(fields, hidden).flat(), rules };
+}
 
 function pairsOf(fields: readonly string[], hidden: readonly string[]): [string, string][] {
   const pairs: [string, string][] = [];

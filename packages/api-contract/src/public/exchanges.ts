@@ -116,6 +116,18 @@ export const exchangeMessages = z.object({
 });
 export type ExchangeMessages = z.infer<typeof exchangeMessages>;
 
+/** Exchanges that a filter of the inspector accepts, newest first, as far back as this request looked. */
+export const exchangeSearch = z.object({
+  uri: z.string(),
+  exchanges: z.array(exchange),
+  /** How many were looked at, and when the oldest of them came; null: none. */
+  searched: z.int(),
+  searched_to: time.nullable(),
+  /** Null: all that is kept was searched. A page may be empty and have a next one. */
+  next_page_uri: z.string().nullable(),
+});
+export type ExchangeSearch = z.infer<typeof exchangeSearch>;
+
 /** What a repetition does differently; what is absent stays as it was. */
 export const exchangeReplay = z.strictObject({
   method: z

@@ -1,7 +1,14 @@
 import type { z } from 'zod';
 import { type Collection, collections } from './collection.ts';
 import { eventDeliveries, eventSource, eventSourceCreate, eventSourceList, eventSourceUpdate } from './events.ts';
-import { capture, captureUpdate, exchangeMessages, exchangeReplay, exchangeReplayed } from './exchanges.ts';
+import {
+  capture,
+  captureUpdate,
+  exchangeMessages,
+  exchangeReplay,
+  exchangeReplayed,
+  exchangeSearch,
+} from './exchanges.ts';
 import { policySurvey, policySurveyCreate, policyTrial, policyTrialCreate } from './policy-trials.ts';
 import { usage, usageLimits } from './records.ts';
 
@@ -91,6 +98,20 @@ export const publicRoutes: readonly PublicRoute[] = [
     ...routeOf(collections.exchanges, 'list-replays', 'Lists its repetitions, oldest first.'),
     path: '/exchanges/{id}/replays',
     answer: { kind: 'list', schema: collections.exchanges.schema, key: 'exchanges' },
+  },
+  {
+    ...routeOf(collections.exchanges, 'search', 'Finds exchanges by words in path and headers, and by terms.'),
+    path: '/exchanges/search',
+    query: [
+      {
+        name: 'q',
+        about: 'Such as: checkout status:5xx -method:GET duration:>200 header:user-agent=curl rule:deny since:15m',
+        type: 'string',
+      },
+      { name: 'limit', about: 'How many at most: 1 to 100, 100 when it is left out.', type: 'integer' },
+      { name: 'before_id', about: 'Only what is older than this id.', type: 'string' },
+    ],
+    answer: { kind: 'object', schema: exchangeSearch },
   },
   {
     ...routeOf(

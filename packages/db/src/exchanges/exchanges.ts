@@ -118,6 +118,30 @@ export async function listExchanges(db: Queries, accountId: string, page: PageRe
   return asPage(rows, page);
 }
 
+/** What is searched of these, sealed; of those that were kept by earlier versions, all of their contents. */
+export async function sealedFieldsOf(
+  db: Queries,
+  ids: readonly string[],
+): Promise<{ id: string; sealedFields: string | null; sealedContent: string | null }[]> {
+  const rows = await db.exchange.findMany({
+    where: { id: { in: [...ids] }, sealedFields: { not: null } },
+    select: { id: true, sealedFields: true },
+  });
+  const had = new Set(rows.map(({ id }) => id));
+  const others = ids.filter((id) => !had.has(id));
+  const older =
+    others.length === 0
+      ? []
+      : await db.exchange.findMany({
+          where: { id: { in: others }, sealedContent: { not: null } },
+          select: { id: true, sealedContent: true },
+        });
+  return [
+    ...rows.map((row) => ({ ...row, sealedContent: null })),
+    ...older.map((row) => ({ ...row, sealedFields: null })),
+  ];
+}
+
 /** Those that came after this one, oldest first. */
 export function exchangesAfter(
   db: Queries,

@@ -97,14 +97,19 @@ export interface ListRequest extends PageRequest {
 /** 233 a limit out of range · 215 no id. */
 export function readPage(request: FastifyRequest): ListRequest {
   const query = readQuery(request, ['limit', 'before_id', 'beforeId', 'filter']);
+  const filter = query.get('filter') ?? '';
+  return { ...readPageOf(query), filter: filter.trim() === '' ? null : filter };
+}
+
+/** The same of a query that has more in it. */
+export function readPageOf(query: ReadonlyMap<string, string>): PageRequest {
   const text = query.get('limit') ?? '';
   const limit = text === '' ? 100 : Number(text);
   if (!Number.isInteger(limit) || limit < 1 || limit > 100) throw new PorticoError(233, { value: text });
   // One client library sends it in camel case, and would read the first page for ever.
   const beforeId = query.get('before_id') ?? query.get('beforeId') ?? '';
   if (!/^[\w.-]{0,128}$/.test(beforeId)) throw new PorticoError(215, { field: 'before_id', reason: 'it is not an id' });
-  const filter = query.get('filter') ?? '';
-  return { limit, beforeId: beforeId === '' ? null : beforeId, filter: filter.trim() === '' ? null : filter };
+  return { limit, beforeId: beforeId === '' ? null : beforeId };
 }
 
 /** A list as clients read it. An empty page never has a next one. */

@@ -1,3 +1,4 @@
+import { asksForContents, oldestAccepted, parseFilter, verdictOf } from '@portico/api-contract/exchange-filter';
 import {
   type CaptureResource,
   type CaptureUpdate,
@@ -5,6 +6,7 @@ import {
   collections,
   type ExchangeMessages,
   type ExchangeResource,
+  type ExchangeSearch,
   exchangeReplay,
 } from '@portico/api-contract/public';
 import {
@@ -27,13 +29,13 @@ import { PorticoError } from '@portico/errors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { recordChange } from '../../audit/audit-log.ts';
 import type { ApiContext } from '../../context.ts';
-import { exchangeShape, hiddenByDefault } from '../../exchanges/exchange-shape.ts';
+import { exchangeShape, hiddenByDefault, withoutHidden } from '../../exchanges/exchange-shape.ts';
 import type { ExchangeContents } from '../../exchanges/exchange-store.ts';
 import { sendReplay } from '../../exchanges/replay.ts';
 import type { LiveState } from '../../live/live-state.ts';
 import { readBody, readQuery } from '../../plugins/json-input.ts';
 import { actorOf, changeWith, collectionRoutes, idOf } from './collection-routes.ts';
-import { callerOf, notFound, resourcesFor } from './conventions.ts';
+import { callerOf, notFound, readPageOf, resourcesFor } from './conventions.ts';
 
 type ById = { Params: { id: string } };
 
@@ -47,6 +49,10 @@ interface ExchangeView {
 const bodyBytesDefault = 10_240;
 const retentionHoursDefault = 72;
 const sizeLimitDefault = 1_073_741_824;
+/** One search looks at so many at most, or at fewer where it has to open what is sealed of them. */
+const linesASearch = 20_000;
+const contentsASearch = 5_000;
+const searchBatch = 500;
 
 /** `/exchanges` and `/capture`: single requests of visitors, for accounts that keep them, and sending them again. */
 export function exchangeRoutes(app: FastifyInstance, context: ApiContext, live: LiveState): void {
@@ -83,6 +89,53 @@ export function exchangeRoutes(app: FastifyInstance, context: ApiContext, live: 
       exchanges: rows.map((line) => ({ ...exchangeShape(line, null, []), uri: resources.uri(`${path}/${line.id}`) })),
       uri: resources.uri(`${path}/${id}/replays`),
       next_page_uri: null,
+    };
+  });
+
+  app.get(`${path}/search`, async (request): Promise<ExchangeSearch> => {
+    const query = readQuery(request, ['q', 'limit', 'before_id']);
+    const page = readPageOf(query);
+    const text = query.get('q') ?? '';
+    const at = now();
+    const terms = parseFilter(text, at);
+    const oldest = oldestAccepted(terms, at);
+    const needsContents = asksForContents(terms);
+    const { accountId } = callerOf(request);
+    const hidden = await hiddenOf(database.queries, accountId);
+    const found: ExchangeLine[] = [];
+    let beforeId = page.beforeId;
+    let searched = 0;
+    let opened = 0;
+    let searchedTo: Date | null = null;
+    let isWhole = false;
+    while (!isWhole && found.length < page.limit && searched < linesASearch && opened < contentsASearch) {
+      const batch = await listExchanges(database.queries, accountId, { limit: searchBatch, beforeId });
+      const judged = batch.items.map((line) => ({ line, shape: exchangeShape(line, null, []) }));
+      const unknown = judged.filter(({ shape }) => needsContents && verdictOf(terms, shape) === 'unknown');
+      const contents = await exchanges.searchedOf(
+        database.queries,
+        unknown.map(({ line }) => line.id),
+      );
+      opened += contents.size;
+      for (const { line, shape } of judged) {
+        if (found.length === page.limit || isWhole) break;
+        searched += 1;
+        beforeId = line.id;
+        searchedTo = line.at;
+        const known = contents.get(line.id) ?? nothingKept;
+        if (verdictOf(terms, shape, withoutHidden(known, hidden)) === 'yes') found.push(line);
+        isWhole = oldest !== null && line.at.getTime() < oldest.getTime() - idOrderMs;
+      }
+      if (batch.items.length === 0 || beforeId === batch.items.at(-1)?.id) isWhole ||= !batch.hasMore;
+    }
+    const resources = resourcesFor(request, config.publicOrigin);
+    const next = `${path}/search?q=${encodeURIComponent(text)}&limit=${page.limit}&before_id=${beforeId ?? ''}`;
+    return {
+      uri: resources.uri(`${path}/search`),
+      exchanges: found.map((line) => ({ ...exchangeShape(line, null, []), uri: resources.uri(`${path}/${line.id}`) })),
+      searched,
+      searched_to: searchedTo?.toISOString() ?? null,
+      next_page_uri: isWhole ? null : resources.uri(next),
     };
   });
 
@@ -164,6 +217,11 @@ export function exchangeRoutes(app: FastifyInstance, context: ApiContext, live: 
     return { uri: resourcesFor(request, config.publicOrigin).uri('/capture'), ...shown };
   });
 }
+
+/** Of those that are kept as lines alone. */
+const nothingKept = { fields: [], rules: [] };
+/** Ids are in the order of their seconds. */
+const idOrderMs = 2_000;
 
 /** The number of the last message that the caller has. @throws PorticoError 215 */
 function readAfter(request: FastifyRequest): number {

@@ -91,10 +91,20 @@ export const readDetail: Reader<ExchangeDetail> = (value) => {
   return { ...readLine(value), ...rest, hiddenHeaders };
 };
 
+/** One page of a search: it may be empty and have a next one. */
+export const readSearch = object({
+  exchanges: list(readLine),
+  searched: number,
+  searched_to: nullable(text),
+  next_page_uri: nullable(text),
+});
+
 export type ExchangeNews =
   | {
       readonly kind: 'exchanges';
       readonly exchanges: readonly ExchangeLine[];
+      /** Of these, by id, those that the search of the stream finds and a line alone does not tell of. */
+      readonly found: readonly string[];
       /** Exchanges with new messages, and how many they have by now. */
       readonly messages: readonly { readonly id: string; readonly count: number }[];
       readonly missed: number;
@@ -106,6 +116,7 @@ const news = union<ExchangeNews>({
   exchanges: object({
     kind: oneOf('exchanges'),
     exchanges: list(readLine),
+    found: list(text),
     messages: list(object({ id: text, count: number })),
     missed: number,
     dropped: number,
@@ -115,11 +126,6 @@ const news = union<ExchangeNews>({
 
 /** One event of the live stream. */
 export const readNews = (data: string): ExchangeNews => news(JSON.parse(data));
-
-/** `1xx` to `5xx`, or `none`: it got no answer. */
-export function classOf({ status_code: status }: ExchangeLine): string {
-  return status === null ? 'none' : `${Math.floor(status / 100)}xx`;
-}
 
 /** What its method says of it: a WebSocket and a stream of events are more than a GET. */
 export function methodOf({ method, status_code: status, outcome, message_count: messages }: ExchangeLine): string {

@@ -1,5 +1,6 @@
 'use client';
 
+import { asksForContents, classOf, parseFilter, toggled, verdictOf } from '@portico/api-contract/exchange-filter';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { Download, Pause, Play, Search, Settings2 } from 'lucide-react';
 import { usePathname, useSearchParams } from 'next/navigation';
@@ -18,13 +19,14 @@ import { ListProblemStrip } from '../records/list-problem.tsx';
 import { pathOfPlace, recordPlace } from '../records/record-path.ts';
 import { PageHead } from '../shell/page-head.tsx';
 import { CaptureDialog, useCapture } from './capture-setting.tsx';
-import { classOf, type ExchangeLine, hasMessages, methodOf, readDetail } from './exchange.ts';
+import { type ExchangeLine, hasMessages, methodOf, readDetail } from './exchange.ts';
 import { ExchangeDetail } from './exchange-detail.tsx';
+import { withNewer } from './exchange-list.ts';
 import { asHar } from './export.ts';
-import { accepts, parseFilter, toggled } from './filter.ts';
 import { TimingBar } from './timing-bar.tsx';
 import { useExchanges } from './use-exchanges.ts';
-import { clock, durationOf, Method, Status, sizeOf } from './words.tsx';
+import { type Search as ExchangeSearch, useSearch, useSettled } from './use-search.ts';
+import { clock, durationOf, Method, momentOf, Status, sizeOf } from './words.tsx';
 
 const classes = ['2xx', '3xx', '4xx', '5xx', 'none'] as const;
 const classTones: Record<(typeof classes)[number], string> = {
@@ -36,12 +38,13 @@ const classTones: Record<(typeof classes)[number], string> = {
 };
 const rowHeight = 30;
 const harMax = 200;
+/** A filter is searched for when nobody has typed for so long. */
+const searchAfterMs = 300;
 
 /** Every request of the account as it passes: find one, understand it, send it again. */
 export function InspectorPage() {
   const { accountId, rest, mayChange } = useAccount();
   const capture = useCapture();
-  const exchanges = useExchanges();
   const [isSetting, setSetting] = useState(false);
   const base = `/a/${accountId}/inspector`;
   const place = recordPlace(usePathname(), base);
@@ -68,9 +71,25 @@ export function InspectorPage() {
 
   const deferred = useDeferredValue(field);
   const terms = useMemo(() => parseFilter(deferred), [deferred]);
-  const lines = exchanges.lines;
-  const shown = useMemo(() => lines?.filter((line) => accepts(terms, line)) ?? [], [lines, terms]);
-  const openLine = useMemo(() => lines?.find(({ id }) => id === openId), [lines, openId]);
+  const settled = useSettled(field.trim(), searchAfterMs);
+  const streamed = useMemo(() => (asksForContents(parseFilter(settled)) ? settled : ''), [settled]);
+  const exchanges = useExchanges(streamed);
+  const search = useSearch(settled);
+  const { lines, foundIds } = exchanges;
+  const { results } = search;
+  const shown = useMemo(() => {
+    if (lines === null || terms.length === 0) return lines ?? [];
+    const own = lines.filter((line) => {
+      const verdict = verdictOf(terms, line);
+      return verdict === 'yes' || (verdict === 'unknown' && foundIds.has(line.id));
+    });
+    // What was found for the letters before is judged by those that are there now.
+    return withNewer(
+      own,
+      results.filter((line) => verdictOf(terms, line) !== 'no'),
+    );
+  }, [lines, terms, foundIds, results]);
+  const openLine = useMemo(() => shown.find(({ id }) => id === openId), [shown, openId]);
   const counts = useMemo(() => countClasses(lines ?? []), [lines]);
   const scaleMs = useMemo(
     () =>
@@ -186,7 +205,7 @@ export function InspectorPage() {
                     ref={input}
                     type="search"
                     value={field}
-                    placeholder="status:5xx method:POST duration:>500 /checkout"
+                    placeholder="Search paths and headers, or filter: status:5xx duration:>200 rule:deny"
                     spellCheck={false}
                     onChange={(event) => setField(event.target.value)}
                     className="min-w-0 flex-1 bg-transparent font-mono text-url outline-none placeholder:text-ink-3 max-sm:text-[16px]"
@@ -220,13 +239,8 @@ export function InspectorPage() {
                   <p>Send one to any of your endpoints. It appears here within a second.</p>
                 </Notice>
               )}
-              {lines !== null && lines.length > 0 && shown.length === 0 && (
-                <p className="px-6 py-10 text-center text-ink-2">
-                  No request matches. {figureText(count(lines.length))} are here; none with {field}.{' '}
-                  <button type="button" onClick={() => setField('')} className="text-lapis hover:underline">
-                    Clear the filter
-                  </button>
-                </p>
+              {terms.length > 0 && shown.length === 0 && lines !== null && lines.length > 0 && (
+                <NoMatch search={search} field={field} onClear={() => setField('')} />
               )}
               {shown.length > 0 && (
                 <List
@@ -235,21 +249,21 @@ export function InspectorPage() {
                   openId={openId}
                   isNarrow={openId !== null}
                   onOpen={(id) => go(id)}
-                  onEnd={() => void exchanges.loadOlder()}
+                  onEnd={() => void (terms.length > 0 ? search.more() : exchanges.loadOlder())}
                   hrefOf={(id) => pathOfPlace({ kind: 'one', id }, base)}
                 />
               )}
               <footer className="figures flex h-8 shrink-0 items-center gap-3 border-t border-line px-6 text-meta text-ink-3 max-sm:px-4">
                 <span>
-                  {figureText(count(shown.length))} of {figureText(count(lines?.length ?? 0))} shown
+                  {terms.length === 0
+                    ? `${figureText(count(shown.length))} of ${figureText(count(lines?.length ?? 0))} shown`
+                    : `${figureText(count(shown.length))} found, ${reachOf(search)}`}
                 </span>
                 <span>{exchanges.dropped} dropped</span>
                 {exchanges.missed > 0 && <span>{exchanges.missed} not sent here, reload to see them</span>}
-                {exchanges.hasOlder && (
-                  <button type="button" onClick={() => void exchanges.loadOlder()} className="ml-auto hover:text-ink">
-                    Older
-                  </button>
-                )}
+                {terms.length === 0
+                  ? exchanges.hasOlder && <FootButton onClick={exchanges.loadOlder}>Older</FootButton>
+                  : search.hasMore && <FootButton onClick={search.more}>Search further</FootButton>}
               </footer>
             </div>
             {openId !== null && (
@@ -263,6 +277,7 @@ export function InspectorPage() {
                   onOpen={(id) => go(id)}
                   onRemoved={() => {
                     exchanges.forget(openId);
+                    search.forget(openId);
                     go(null);
                   }}
                 />
@@ -282,6 +297,43 @@ export function InspectorPage() {
         />
       )}
     </>
+  );
+}
+
+/** How far the API has looked. */
+function reachOf({ isBusy, hasFailed, hasMore, searchedTo }: ExchangeSearch): string {
+  if (isBusy) return 'searching…';
+  if (hasFailed) return 'the API did not answer';
+  if (!hasMore || searchedTo === null) return 'all that is kept was searched';
+  return `searched back to ${momentOf(searchedTo)}`;
+}
+
+function NoMatch({ search, field, onClear }: { search: ExchangeSearch; field: string; onClear: () => void }) {
+  return (
+    <p className="px-6 py-10 text-center text-ink-2" role="status">
+      {search.isBusy ? 'Searching…' : `No request matches ${field}; ${reachOf(search)}. `}
+      {!search.isBusy && search.hasMore && (
+        <>
+          <button type="button" onClick={() => void search.more()} className="text-lapis hover:underline">
+            Search further
+          </button>{' '}
+          ·{' '}
+        </>
+      )}
+      {!search.isBusy && (
+        <button type="button" onClick={onClear} className="text-lapis hover:underline">
+          Clear the filter
+        </button>
+      )}
+    </p>
+  );
+}
+
+function FootButton({ onClick, children }: { onClick: () => Promise<void>; children: string }) {
+  return (
+    <button type="button" onClick={() => void onClick()} className="ml-auto hover:text-ink">
+      {children}
+    </button>
   );
 }
 

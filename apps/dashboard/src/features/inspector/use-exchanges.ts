@@ -23,6 +23,8 @@ export interface Exchanges {
   readonly hasOlder: boolean;
   readonly loadOlder: () => Promise<void>;
   readonly forget: (id: string) => void;
+  /** Those that passed and that the search finds, though their lines do not tell. */
+  readonly foundIds: ReadonlySet<string>;
   /** How many messages an exchange has by now, of those that this page has heard of. */
   readonly messageCounts: ReadonlyMap<string, number>;
 }
@@ -31,8 +33,11 @@ const pageSize = 100;
 const waitingMax = 10_000;
 const countsMax = 1_000;
 
-/** An account's exchanges: those that are kept, then each as it is recorded; none is lost while the list is paused. */
-export function useExchanges(): Exchanges {
+/**
+ * An account's exchanges: those that are kept, then each as it is recorded; none is lost while the list is paused.
+ * @param search what the stream looks for in headers of those that pass; '' for nothing
+ */
+export function useExchanges(search: string): Exchanges {
   const { accountId, rest } = useAccount();
   const [lines, setLines] = useState<readonly ExchangeLine[] | null>(null);
   const [waiting, setWaiting] = useState<readonly ExchangeLine[]>([]);
@@ -41,6 +46,7 @@ export function useExchanges(): Exchanges {
   const [problem, setProblem] = useState<ListProblem | null>(null);
   const [counts, setCounts] = useState({ missed: 0, dropped: 0 });
   const [messageCounts, setMessageCounts] = useState<ReadonlyMap<string, number>>(new Map());
+  const [foundIds, setFoundIds] = useState<ReadonlySet<string>>(new Set());
   const [rate, setRate] = useState(0);
   const [older, setOlder] = useState<string | null>(null);
   const paused = useRef(false);
@@ -55,8 +61,9 @@ export function useExchanges(): Exchanges {
   }, [rest]);
 
   useEffect(() => {
+    setFoundIds(new Set());
     const stream = new LiveStream({
-      url: '/api/dashboard/v1/exchanges/live',
+      url: `/api/dashboard/v1/exchanges/live${search === '' ? '' : `?search=${encodeURIComponent(search)}`}`,
       fields: { 'portico-account': accountId },
       onEvent: (data) => {
         try {
@@ -64,6 +71,7 @@ export function useExchanges(): Exchanges {
           if (message.kind === 'ping') return 'message';
           recent.current += message.exchanges.length + message.missed;
           setCounts((had) => ({ missed: had.missed + message.missed, dropped: had.dropped + message.dropped }));
+          if (message.found.length > 0) setFoundIds((had) => new Set([...had, ...message.found].slice(-waitingMax)));
           if (message.messages.length > 0)
             setMessageCounts(
               (had) =>
@@ -95,7 +103,7 @@ export function useExchanges(): Exchanges {
       stream.close();
       clearInterval(second);
     };
-  }, [accountId, load]);
+  }, [accountId, load, search]);
 
   const setPaused = useCallback((next: boolean) => {
     paused.current = next;
@@ -130,5 +138,6 @@ export function useExchanges(): Exchanges {
     loadOlder,
     forget,
     messageCounts,
+    foundIds,
   };
 }

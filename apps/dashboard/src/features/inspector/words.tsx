@@ -55,6 +55,13 @@ export function sizeOf(count: number): string {
   return figureText(bytes(count));
 }
 
+/** The same without them, and with its day unless it is today's. */
+export function momentOf(iso: string, now: Date = new Date()): string {
+  const date = new Date(iso);
+  const time = date.toLocaleTimeString('en-GB', { hour12: false });
+  return date.toDateString() === now.toDateString() ? time : `${date.toLocaleDateString('en-CA')} ${time}`;
+}
+
 /** 24 hours with milliseconds, in the reader's zone. */
 export function clock(iso: string): string {
   const date = new Date(iso);

@@ -107,7 +107,7 @@ function withoutCode(message: string): string {
 }
 
 /** `next_page_uri` is a whole URL of the public API; only its path and query count here. */
-function pathOf(uri: string | null): string | null {
+export function pathOf(uri: string | null): string | null {
   if (uri === null) return null;
   const { pathname, search } = new URL(uri, 'http://api.invalid');
   return `${pathname.replace(/^\/dashboard\/v1\/api/, '')}${search}`;
