@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { connect as tlsConnect } from 'node:tls';
 import type { DevEnv } from '@portico/dev-env';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { scale } from '../support/long.ts';
+import { tlsUpstream } from '../support/tls-upstream.ts';
 import { httpUpstream, tcpUpstream, type Upstream } from '../support/upstream.ts';
 import { visit } from '../support/visit.ts';
 import { ownerViewUntil } from './owner-view.ts';
@@ -89,6 +91,28 @@ export function bindBehaviours(
     expect(await text(connect(port, '127.0.0.1'))).toBe('hello');
     await again.close();
     await greeter.close();
+  });
+
+  it('leave the TLS of a tls endpoint to the upstream', async () => {
+    const host = facts.newHost();
+    const inside = await tlsUpstream(host, 'from the upstream');
+    const agent = await facts.start();
+    const { url } = await agent.forward({ url: `tls://${host}`, upstream: `tcp://127.0.0.1:${inside.port}` });
+    expect(url).toMatch(`tls://${host}`);
+    const visitor = tlsConnect({ host: '127.0.0.1', port: env.https.port, servername: host, ca: inside.ca });
+    expect(await text(visitor)).toBe('from the upstream');
+    inside.close();
+  });
+
+  it('verify an https upstream, or not, as the user chose', async () => {
+    const inside = await tlsUpstream('localhost', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
+    const agent = await facts.start();
+    const target = { url: 'https://', upstream: `https://localhost:${inside.port}` };
+    const trusting = await agent.forward({ ...target, verifiesUpstream: false });
+    expect((await visit(env, trusting.url)).body.toString()).toBe('ok');
+    const strict = await agent.forward({ ...target, verifiesUpstream: true });
+    expect((await visit(env, strict.url)).status).toBe(502);
+    inside.close();
   });
 
   it.each([

@@ -11,6 +11,8 @@ export interface SdkEndpointOptions {
   readonly policy?: string;
   readonly binding?: 'internal' | 'kubernetes';
   readonly proxyProto?: 1 | 2;
+  /** Of an https upstream; the SDK's own choice if nothing is said. */
+  readonly verifiesUpstream?: boolean;
 }
 
 export interface SdkOptions {

@@ -68,6 +68,8 @@ export interface GoForward extends GoEndpoint {
   readonly upstream: string;
   readonly protocol?: string;
   readonly proxyProto?: 'v1' | 'v2';
+  /** Of an https upstream; it is verified unless told otherwise. */
+  readonly verifiesUpstream?: boolean;
 }
 
 export interface GoEvent {

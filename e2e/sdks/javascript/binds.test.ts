@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, connect } from 'node:net';
+import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { createServer as createTlsServer, type Server, connect as tlsConnect } from 'node:tls';
 import { forward, type Listener, type Session } from '@ngrok/ngrok';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
-import { createRoot, LeafIssuer } from '@portico/pki';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { MiB } from '../../support/long.ts';
@@ -67,34 +65,6 @@ describe('what the JavaScript SDK may bind', () => {
     const view = await ownerViewUntil(env, ({ endpoints }) => endpoints.some(({ url }) => url === listener.url()));
     expect(view.endpoints.find(({ url }) => url === listener.url())).toMatchObject({ forwardsTo: 'a program' });
     await listener.close();
-  });
-
-  it('leaves the TLS of a tls endpoint to the upstream', async () => {
-    const host = `passthrough.${env.baseDomain}`;
-    const { server, ca } = await tlsUpstream(host, 'from the upstream');
-    const listener = await session
-      .tlsEndpoint()
-      .domain(host)
-      .listenAndForward(`tcp://127.0.0.1:${(server.address() as AddressInfo).port}`);
-    expect(listener.url()).toMatch(`tls://${host}`);
-    const visitor = tlsConnect({ host: '127.0.0.1', port: env.https.port, servername: host, ca });
-    const [text] = await once(visitor, 'data');
-    expect(String(text)).toBe('from the upstream');
-    visitor.destroy();
-    await listener.close();
-    server.close();
-  });
-
-  it('verifies an https upstream, or not, as the user chose', async () => {
-    const { server } = await tlsUpstream('localhost', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
-    const target = `https://localhost:${(server.address() as AddressInfo).port}`;
-    const trusting = await session.httpEndpoint().verifyUpstreamTls(false).listenAndForward(target);
-    expect((await visit(env, urlOf(trusting))).body.toString()).toBe('ok');
-    const strict = await session.httpEndpoint().listenAndForward(target);
-    expect((await visit(env, urlOf(strict))).status).toBe(502);
-    await trusting.close();
-    await strict.close();
-    server.close();
   });
 
   it('sends who is not signed in to the provider of `oauth`, with an application of the owner', async () => {
@@ -224,17 +194,4 @@ async function expectRefused(bind: Promise<Listener>, name: string): Promise<voi
   );
   expect(error.message).toContain(name);
   expect(error).toHaveProperty('errorCode', 'ERR_NGROK_310');
-}
-
-/** Says `text` to whoever comes, under a certificate of its own CA. */
-async function tlsUpstream(host: string, text: string): Promise<{ server: Server; ca: string }> {
-  const root = await createRoot({ name: 'another root', now: new Date() });
-  const issuer = new LeafIssuer({ certificatePem: root.certificatePem, privateKeyPem: root.privateKeyPem });
-  const leaf = await issuer.issue({ dns: [host], ips: [] });
-  const server = createTlsServer({ cert: leaf.certificatePem, key: leaf.privateKeyPem }, (socket) => {
-    socket.on('error', () => socket.destroy());
-    socket.end(text);
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return { server, ca: root.certificatePem };
 }

@@ -53,6 +53,7 @@ export const javascriptSdk: Sdk = {
       if (host !== null) http.domain(host);
       if (options.protocol !== undefined) http.appProtocol(options.protocol);
       if (options.binding !== undefined) http.binding(options.binding);
+      if (options.verifiesUpstream !== undefined) http.verifyUpstreamTls(options.verifiesUpstream);
       return shared(http, options).listenAndForward(options.upstream);
     };
     return {

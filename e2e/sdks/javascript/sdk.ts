@@ -12,17 +12,26 @@ export function connectSdk(
     metadata?: string;
     /** At least 1. */
     heartbeatSeconds?: number;
+    toleranceSeconds?: number;
     onHeartbeat?: (latencyMs: number) => void;
     onDisconnected?: () => void;
   } = {},
 ): Promise<Session> {
-  const { port = portOf(env.connectUrl), metadata = '', heartbeatSeconds, onHeartbeat, onDisconnected } = options;
+  const {
+    port = portOf(env.connectUrl),
+    metadata = '',
+    heartbeatSeconds,
+    toleranceSeconds,
+    onHeartbeat,
+    onDisconnected,
+  } = options;
   const builder = new SessionBuilder()
     .authtoken(env.authtoken)
     .serverAddr(`localhost:${port}`)
     .caCert(Buffer.from(env.ca))
     .metadata(metadata);
   if (heartbeatSeconds !== undefined) builder.heartbeatInterval(heartbeatSeconds);
+  if (toleranceSeconds !== undefined) builder.heartbeatTolerance(toleranceSeconds);
   if (onHeartbeat !== undefined) builder.handleHeartbeat(onHeartbeat);
   if (onDisconnected !== undefined) {
     builder.handleDisconnection(() => {

@@ -35,17 +35,18 @@ type request struct {
 	HandlesCommands *bool `json:"handlesCommands"`
 
 	// forward, echo, close
-	Name        string   `json:"name"`
-	URL         string   `json:"url"`
-	Upstream    string   `json:"upstream"`
-	Protocol    string   `json:"protocol"`
-	ProxyProto  string   `json:"proxyProto"`
-	Policy      string   `json:"policy"`
-	Description string   `json:"description"`
-	Bindings    []string `json:"bindings"`
-	Pooling     bool     `json:"pooling"`
-	Certificate string   `json:"certificate"`
-	Key         string   `json:"key"`
+	Name             string   `json:"name"`
+	URL              string   `json:"url"`
+	Upstream         string   `json:"upstream"`
+	Protocol         string   `json:"protocol"`
+	ProxyProto       string   `json:"proxyProto"`
+	Policy           string   `json:"policy"`
+	Description      string   `json:"description"`
+	Bindings         []string `json:"bindings"`
+	Pooling          bool     `json:"pooling"`
+	VerifiesUpstream *bool    `json:"verifiesUpstream"`
+	Certificate      string   `json:"certificate"`
+	Key              string   `json:"key"`
 }
 
 type answer struct {
@@ -202,6 +203,10 @@ func forward(asked request) (string, error) {
 	}
 	if asked.ProxyProto != "" {
 		upstream = append(upstream, ngrok.WithUpstreamProxyProto(ngrok.ProxyProtoVersion(asked.ProxyProto)))
+	}
+	if asked.VerifiesUpstream != nil {
+		upstream = append(upstream,
+			ngrok.WithUpstreamTLSClientConfig(&tls.Config{InsecureSkipVerify: !*asked.VerifiesUpstream}))
 	}
 	endpoint, err := agent.Forward(context.Background(), ngrok.WithUpstream(asked.Upstream, upstream...), options...)
 	if err != nil {
