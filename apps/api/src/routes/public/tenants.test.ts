@@ -183,8 +183,8 @@ describe('the things of another account', () => {
 
   it('are in no list and no sum', async () => {
     const lists = (await operations()).filter(({ method, path }) => method === 'GET' && !path.includes('{'));
-    // Those without ids: /usage, /usage/limits and /capture.
-    expect(lists.length).toBe(ids.size + 3);
+    // Those without ids of their own: /usage, /usage/limits, /capture and /exchanges/search.
+    expect(lists.length).toBe(ids.size + 4);
     for (const { path } of lists) {
       const answer = await test.call('GET', path, { key: other.apiKey });
       expect([path, answer.status]).toEqual([path, 200]);
