@@ -108,6 +108,8 @@ export async function startGoAgent(
   env: DevEnv,
   options: {
     server?: string;
+    /** `socks5://host:port` */
+    proxy?: string;
     token?: string;
     metadata?: string;
     heartbeatMs?: number;

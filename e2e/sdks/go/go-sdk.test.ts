@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import { type DevEnv, startDevEnv } from '@portico/dev-env';
 import { createRoot, LeafIssuer } from '@portico/pki';
@@ -135,6 +135,34 @@ describe.skipIf(missing !== null)('the official Go SDK', () => {
         const { latencyUs } = await beating.next('heartbeat');
         expect(latencyUs).toBeGreaterThan(0);
       }
+    });
+
+    it('is made through a SOCKS proxy where the program names one', async () => {
+      const asked: string[] = [];
+      const proxy = createServer((socket) => {
+        socket.on('error', () => {});
+        // RFC 1928: no authentication, then CONNECT to a name.
+        socket.once('data', () => {
+          socket.write(Buffer.from([5, 0]));
+          socket.once('data', (request: Buffer) => {
+            const end = 5 + (request[4] ?? 0);
+            asked.push(`${request.toString('latin1', 5, end)}:${request.readUInt16BE(end)}`);
+            const onward = connect(portOf(env.connectUrl), '127.0.0.1', () => {
+              socket.write(Buffer.from([5, 0, 0, 1, 0, 0, 0, 0, 0, 0]));
+              socket.pipe(onward).pipe(socket);
+            });
+            onward.on('error', () => socket.destroy());
+            socket.on('close', () => onward.destroy());
+          });
+        });
+      }).listen(0, '127.0.0.1');
+      await once(proxy, 'listening');
+      const { port } = proxy.address() as AddressInfo;
+      const proxied = await startAgent({ proxy: `socks5://127.0.0.1:${port}` });
+      const url = await proxied.forward({ name: 'proxied', upstream: to });
+      expect((await visit(env, `${url}/up`)).status).toBe(200);
+      expect(asked).toEqual([env.connectUrl]);
+      proxy.close();
     });
 
     it('is missed by the SDK when the network falls silent, and comes back under its URL', async () => {

@@ -31,6 +31,8 @@ type request struct {
 	HeartbeatMs int64  `json:"heartbeatMs"`
 	ToleranceMs int64  `json:"toleranceMs"`
 	TimeoutMs   int64  `json:"timeoutMs"`
+	// URL of a SOCKS proxy to dial through.
+	Proxy string `json:"proxy"`
 	// Whether commands of the server are followed; absent: yes.
 	HandlesCommands *bool `json:"handlesCommands"`
 
@@ -120,6 +122,9 @@ func connect(asked request) error {
 				write(answer{Event: command.Method()})
 				return nil, nil
 			}))
+	}
+	if asked.Proxy != "" {
+		options = append(options, ngrok.WithProxyURL(asked.Proxy))
 	}
 	if asked.HeartbeatMs > 0 {
 		options = append(options,
