@@ -1,9 +1,10 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
+import { spawn as spawnTerminal } from '@lydell/node-pty';
 import { ConnectServer, deadPort, errorText, portOf } from '@portico/agent/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CliHome } from '../testing/cli-process.util.ts';
@@ -105,6 +106,14 @@ describe('portico config', () => {
   });
 });
 
+function isInstalled(shell: string): boolean {
+  return spawnSync(shell, ['-c', 'true']).status === 0;
+}
+
+function unless(shell: string): string {
+  return isInstalled(shell) ? '' : ` (not run: ${shell} is not installed)`;
+}
+
 describe('portico completion', () => {
   it('completes commands and flags in bash', async () => {
     const { stdout } = await home.run(['completion', 'bash']);
@@ -119,11 +128,70 @@ describe('portico completion', () => {
     expect(await complete(['portico', 'http', '--ho'])).toEqual(['--host-header']);
   });
 
-  it('has scripts for zsh and fish', async () => {
-    const zsh = await home.run(['completion'], { SHELL: '/bin/zsh' });
-    expect(zsh.stdout).toMatch(/^#compdef portico\n/);
-    expect((await home.run(['completion', 'fish'])).stdout).toContain("complete -c portico -n '__portico_at ");
-    expect((await home.run(['completion', 'tcsh'])).code).toBe(1);
+  it.skipIf(!isInstalled('fish'))(`completes commands and flags in fish${unless('fish')}`, async () => {
+    const { stdout } = await home.run(['completion', 'fish']);
+    const script = await file('completion.fish', stdout);
+    const complete = async (line: string): Promise<string[]> => {
+      const words = ['--no-config', '-c', `source '${script}'; complete -C '${line}'`];
+      const { stdout: found } = await run('fish', words, { env: home.env() });
+      return found
+        .trimEnd()
+        .split('\n')
+        .map((each) => each.split('\t')[0] ?? '');
+    };
+    expect(await complete('portico ht')).toEqual(['http']);
+    expect((await complete('portico config add-a')).toSorted()).toEqual(['add-api-key', 'add-authtoken']);
+    expect(await complete('portico http 3000 --subd')).toEqual(['--subdomain']);
+    expect(await complete('portico http --ho')).toEqual(['--host-header']);
+  });
+
+  it.skipIf(!isInstalled('zsh'))(`completes commands and flags at the keys of zsh${unless('zsh')}`, async () => {
+    // With the shell of the person: the same line works in all of them.
+    const { stdout } = await home.run(['completion'], { SHELL: '/bin/zsh' });
+    const script = await file('completion.zsh', stdout);
+    // The line editor says when it takes keys: before that the terminal does with them as it likes.
+    const ready = "zle-line-init() { print -n 'read''y>' }; zle -N zle-line-init";
+    await file('.zshrc', `PS1=''\nsource ${script}\n${ready}\n`);
+    const shell = spawnTerminal('zsh', ['-d', '-i'], {
+      cols: 100,
+      rows: 30,
+      env: home.env({ ZDOTDIR: home.path, TERM: 'xterm' }),
+    });
+    cleanups.push(() => shell.kill('SIGKILL'));
+    let raw = '';
+    const looks = new Set<() => void>();
+    shell.onData((data) => {
+      raw += data;
+      for (const look of [...looks]) look();
+    });
+    const sees = (pattern: RegExp): Promise<void> =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          if (!pattern.test(stripVTControlCharacters(raw))) return;
+          looks.delete(look);
+          resolve();
+        };
+        looks.add(look);
+        look();
+      });
+    await sees(/ready>/);
+    for (const [keys, wanted] of [
+      ['portico ht\t', /portico http $/],
+      ['portico http 3000 --subd\t', /portico http 3000 --subdomain $/],
+      ['portico http --ho\t', /--host-header $/],
+      ['portico config add-a\t\t', /add-api-key +add-authtoken/],
+    ] as const) {
+      raw = '';
+      // Ctrl-U, a key as the others, takes back what is on the line: a signal might come amidst a completion.
+      shell.write(`\u0015${keys}`);
+      await sees(wanted);
+    }
+  });
+
+  it('says which shells it knows', async () => {
+    expect((await home.run(['completion'], { SHELL: '/bin/zsh' })).stdout).toMatch(/^#compdef portico\n/);
+    const { code, stderr } = await home.run(['completion', 'tcsh']);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('bash, zsh, fish') });
   });
 });
 
@@ -162,13 +230,81 @@ describe('portico service', () => {
     }
   });
 
-  it('has definitions for launchd and Windows in which nothing breaks out', () => {
-    expect(systemdUnit(input, 'system')).toContain(
-      'ExecStart="/opt/my node/bin/node" "/opt/portico/50%%/main.js" start --all --config "/etc/portico/$$a \\"b\\".yml"',
+  it('is a unit whose command, as systemd reads it, runs the endpoints, reads the file again and ends', async () => {
+    const server = await ConnectServer.start();
+    cleanups.push(() => server.close());
+    await file('my conf/ca.pem', server.caPem);
+    const head = `version: 3\nagent: {authtoken: tok, connect_url: "${server.connectUrl}", connect_cas: ca.pem, web_addr: false}\n`;
+    const path = await file('my conf/50% $x "y".yml', `${head}endpoints: [{name: a, upstream: {url: 80}}]\n`);
+    const { stdout } = await home.run(['service', 'install', '--print', '--config', path]);
+    const [program = '', ...args] = systemdWords(/^ExecStart=(.*)$/m.exec(stdout)?.[1] ?? '');
+    expect(args).toContain(path);
+    const child = spawn(program, args, { env: home.env(), stdio: ['ignore', 'pipe', 'inherit'] });
+    cleanups.push(() => child.kill('SIGKILL'));
+    const session = await server.until(() => (server.live?.binds.size === 1 ? server.live : null));
+    expect(session.bindRequests[0]?.name).toBe('a');
+    await writeFile(path, `${head}endpoints: [{name: b, upstream: {url: 80}}]\n`);
+    expect(stdout).toContain('ExecReload=/bin/kill -HUP $MAINPID');
+    child.kill('SIGHUP');
+    await server.until(() => session.bindRequests.some(({ name }) => name === 'b'));
+    const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
+    child.kill('SIGTERM');
+    expect(await ended).toEqual({ code: 0, signal: null });
+  });
+
+  it('is a property list for launchd with every word as it is', () => {
+    const list = readXml(launchdPlist(input, '/tmp/a & b.log'));
+    const [dict] = list.children;
+    expect({ root: list.name, inside: dict?.name }).toEqual({ root: 'plist', inside: 'dict' });
+    const pairs = new Map<string, XmlElement>();
+    const items = dict?.children ?? [];
+    for (let i = 0; i + 1 < items.length; i += 2) {
+      const [key, value] = [items[i], items[i + 1]];
+      expect(key?.name).toBe('key');
+      if (key !== undefined && value !== undefined) pairs.set(key.text, value);
+    }
+    const words = pairs.get('ProgramArguments');
+    expect(words?.name).toBe('array');
+    expect(words?.children.map(({ name, text }) => [name, text])).toEqual(
+      [
+        ...input.command,
+        'start',
+        '--all',
+        '--config',
+        input.configPath,
+        '--log',
+        'stdout',
+        '--log-format',
+        'logfmt',
+      ].map((word) => ['string', word]),
     );
-    expect(launchdPlist(input, '/tmp/log')).toContain('<string>/etc/portico/$a &#34;b&#34;.yml</string>');
-    expect(windowsTask(input)).toContain('<Command>/opt/my node/bin/node</Command>');
-    expect(windowsTask(input)).toContain('--config &#34;/etc/portico/$a \\&#34;b\\&#34;.yml&#34;');
+    expect(pairs.get('Label')).toMatchObject({ name: 'string', text: 'portico.agent' });
+    expect(pairs.get('KeepAlive')?.name).toBe('true');
+    expect(pairs.get('RunAtLoad')?.name).toBe('true');
+    expect(pairs.get('ExitTimeOut')).toMatchObject({ name: 'integer', text: '35' });
+    expect(pairs.get('StandardOutPath')).toMatchObject({ name: 'string', text: '/tmp/a & b.log' });
+  });
+
+  it('is a task for Windows whose command line Windows takes apart into the same words', () => {
+    const odd = { command: ['C:\\Program Files\\node\\node.exe', 'C:\\my apps\\'], configPath: 'C:\\a "b"\\c&d.yml' };
+    const task = readXml(windowsTask(odd));
+    expect(task).toMatchObject({ name: 'Task', attributes: expect.stringContaining('version="1.2"') });
+    expect(task.children.map(({ name }) => name)).toEqual([
+      'RegistrationInfo',
+      'Triggers',
+      'Principals',
+      'Settings',
+      'Actions',
+    ]);
+    const exec = task.children.at(-1)?.children[0];
+    const [command, words] = exec?.children ?? [];
+    expect({ exec: exec?.name, command: command?.text }).toEqual({ exec: 'Exec', command: odd.command[0] });
+    expect(windowsWords(words?.text ?? '')).toEqual([
+      odd.command[1],
+      ...['start', '--all', '--config', odd.configPath, '--log', 'stdout', '--log-format', 'logfmt'],
+    ]);
+    const principal = task.children[2]?.children[0];
+    expect(principal?.attributes).toContain(`id="${/Context="(\w+)"/.exec(task.children[4]?.attributes ?? '')?.[1]}"`);
   });
 });
 
@@ -230,3 +366,71 @@ describe('portico diagnose', () => {
     }
   });
 });
+
+/** The words of a command line of systemd.service(5): quotes, C escapes, `%%` and `$$`. */
+function systemdWords(line: string): string[] {
+  const words = line.match(/"(?:\\.|[^"\\])*"|\S+/g) ?? [];
+  return words.map((word) => {
+    const inside = word.startsWith('"') ? word.slice(1, -1) : word;
+    return inside.replace(/\\(.)/g, '$1').replaceAll('%%', '%').replaceAll('$$', '$');
+  });
+}
+
+/** What CommandLineToArgvW makes of the arguments of a program. */
+function windowsWords(line: string): string[] {
+  const words: string[] = [];
+  let word: string | null = null;
+  let isQuoted = false;
+  for (let at = 0; at < line.length; at += 1) {
+    const slashes = /^\\*/.exec(line.slice(at))?.[0].length ?? 0;
+    if (slashes > 0 && line[at + slashes] === '"') {
+      word = (word ?? '') + '\\'.repeat(slashes >> 1);
+      at += slashes;
+      if (slashes % 2 === 1) word += '"';
+      else isQuoted = !isQuoted;
+    } else if (line[at] === '"') {
+      isQuoted = !isQuoted;
+      word ??= '';
+    } else if (/\s/.test(line[at] ?? '') && !isQuoted) {
+      if (word !== null) words.push(word);
+      word = null;
+    } else word = (word ?? '') + line[at];
+  }
+  return word === null ? words : [...words, word];
+}
+
+interface XmlElement {
+  readonly name: string;
+  readonly attributes: string;
+  readonly children: XmlElement[];
+  text: string;
+}
+
+/** Reads what is well formed, and throws at the rest: tags that do not match, a bare `&` or `<`. */
+function readXml(xml: string): XmlElement {
+  const body = xml.replace(/^<\?xml [^>]*\?>\s*/, '').replace(/^<!DOCTYPE [^>]*>\s*/, '');
+  const root: XmlElement = { name: '', attributes: '', children: [], text: '' };
+  const open = [root];
+  let at = 0;
+  for (const found of body.matchAll(/<(\/?)([A-Za-z]\w*)((?:\s+[\w:]+="[^"<]*")*)\s*(\/?)>|&#(\d+);|[^<&]+/g)) {
+    if (found.index !== at) throw new Error(`not XML at ${body.slice(at, at + 40)}`);
+    at += found[0].length;
+    const [all, slash, name, attributes = '', empty, code] = found;
+    const inside = open.at(-1);
+    if (inside === undefined) throw new Error('more is closed than was opened');
+    if (code !== undefined) inside.text += String.fromCharCode(Number(code));
+    else if (name === undefined) inside.text += all;
+    else if (slash === '/') {
+      if (inside.name !== name) throw new Error(`</${name}> ends <${inside.name}>`);
+      open.pop();
+    } else {
+      const element = { name, attributes, children: [], text: '' };
+      inside.children.push(element);
+      if (empty !== '/') open.push(element);
+    }
+  }
+  if (at !== body.length || open.length !== 1) throw new Error('the end is missing');
+  const [only, ...more] = root.children;
+  if (only === undefined || more.length > 0) throw new Error('not one element');
+  return only;
+}

@@ -109,8 +109,10 @@ export function windowsTask(input: ServiceInput): string {
 `;
 }
 
+/** As CommandLineToArgvW reads it: backslashes mean something only before a quote. */
 function windowsWord(word: string): string {
-  return /[\s"]/.test(word) ? `"${word.replaceAll('"', '\\"')}"` : word;
+  if (!/[\s"]/.test(word)) return word;
+  return `"${word.replace(/(\\*)"/g, '$1$1\\"').replace(/\\+$/, '$&$&')}"`;
 }
 
 function xml(text: string): string {
