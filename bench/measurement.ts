@@ -34,7 +34,7 @@ export interface Entrant {
 /** How long a contestant is loaded before the first round of a case. */
 export function warmUpSeconds({ isCompiledLate = false }: Contestant, isWarm: boolean, quick: boolean): number {
   if (!isCompiledLate) return quick ? 0.25 : 0.5;
-  if (isWarm) return quick ? 0.5 : 1;
+  if (isWarm) return quick ? 1 : 2;
   return quick ? 3 : 4;
 }
 

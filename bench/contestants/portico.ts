@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ask, open as openSocket } from '../load/raw-http.ts';
 import { Program, processTree } from '../process-group.ts';
-import type { Contestant } from './contestant.ts';
+import type { Contestant, HttpTarget } from './contestant.ts';
 
 const ownCheckout = join(import.meta.dirname, '../..');
 
@@ -97,19 +98,15 @@ export function portico({
       if (policyFile !== null) writeFileSync(policyFile, policy ?? '');
       const agents: Program[] = [];
       let clientMs: number | null = null;
-      const open = async (label: string, words: readonly string[]): Promise<string> => {
+      // A line for each connection is asked for by none of the others either.
+      const open = (label: string, words: readonly string[], level: 'info' | 'warn'): Program => {
         const agent = new Program({
           name: `portico ${label}`,
           command: process.execPath,
           args: [
             join(checkout, 'apps/cli/src/main.ts'),
             ...words,
-            '--config',
-            agentConfig,
-            '--log',
-            'stdout',
-            '--log-format',
-            'json',
+            ...['--config', agentConfig, '--log', 'stdout', '--log-format', 'json', '--log-level', level],
             ...(inspect ? [] : ['--inspect=false']),
             ...(policyFile === null ? [] : ['--traffic-policy-file', policyFile]),
           ],
@@ -117,24 +114,32 @@ export function portico({
           env: { NODE_OPTIONS: nodeOptions },
         });
         agents.push(agent);
-        const url = (): string | undefined =>
-          /"msg":"started tunnel".*?"url":"([^"]+)"|"url":"([^"]+)".*?"msg":"started tunnel"/.exec(agent.output)?.[1];
-        const agentBeganMs = performance.now();
-        await agent.whenUp(() => url() !== undefined);
-        clientMs ??= performance.now() - agentBeganMs;
-        return url() ?? '';
+        return agent;
       };
       const host = `bench.${ready.baseDomain}`;
-      const has = { http: tunnels.includes('http'), https: tunnels.includes('https'), tcp: tunnels.includes('tcp') };
-      if (has.http) await open('http', ['http', `127.0.0.1:${upstream.httpPort}`, '--url', `http://${host}`]);
-      if (has.https) await open('https', ['http', `127.0.0.1:${upstream.httpPort}`, '--url', `https://${host}`]);
-      const tcp = has.tcp ? await open('tcp', ['tcp', String(upstream.tcpPort)]) : null;
       const ca = readFileSync(ready.caFile, 'utf8');
+      const openHttp = async (scheme: 'http' | 'https', target: HttpTarget): Promise<HttpTarget> => {
+        const beganMs = performance.now();
+        const words = ['http', `127.0.0.1:${upstream.httpPort}`, '--url', `${scheme}://${host}`];
+        await open(scheme, words, 'warn').whenUp(() => answers(target));
+        clientMs ??= performance.now() - beganMs;
+        return target;
+      };
+      const openTcp = async (): Promise<number> => {
+        const agent = open('tcp', ['tcp', String(upstream.tcpPort)], 'info');
+        const url = (): string | undefined =>
+          /"msg":"started tunnel".*?"url":"([^"]+)"|"url":"([^"]+)".*?"msg":"started tunnel"/.exec(agent.output)?.[1];
+        await agent.whenUp(() => url() !== undefined);
+        return Number(new URL(url() ?? '').port);
+      };
+      const http = tunnels.includes('http') ? await openHttp('http', { port: ready.http.port, host, ca: null }) : null;
+      const https = tunnels.includes('https') ? await openHttp('https', { port: ready.https.port, host, ca }) : null;
+      const tcpPort = tunnels.includes('tcp') ? await openTcp() : null;
       const startUp = { serverMs, clientMs: clientMs ?? 0 };
       return {
-        http: has.http ? { port: ready.http.port, host, ca: null } : null,
-        https: has.https ? { port: ready.https.port, host, ca } : null,
-        tcpPort: tcp === null ? null : Number(new URL(tcp).port),
+        http,
+        https,
+        tcpPort,
         agents: { connectUrl: `${connectHost}:${connectPort}`, ca, apiUrl: ready.api.url, apiKey: ready.apiKey },
         startUp,
         server: () => processTree(ready.pids.edge),
@@ -146,4 +151,15 @@ export function portico({
       };
     },
   };
+}
+
+/** Whether a request goes all the way. */
+async function answers(target: HttpTarget): Promise<boolean> {
+  try {
+    const socket = await openSocket(target);
+    await ask(socket, target.host, { path: '/1k' }).finally(() => socket.destroy());
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -65,10 +65,13 @@ export class JsonScanner {
   }
 }
 
+/** One for all: making one costs more than a head takes to read, and without `stream` it keeps nothing. */
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 /** Strict UTF-8 and JSON, or undefined. */
 export function parseJsonBytes(bytes: Uint8Array): unknown {
   try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    const value: unknown = JSON.parse(utf8.decode(bytes));
     return value;
   } catch {
     return undefined;

@@ -47,6 +47,7 @@ export type HeadResult<Head> =
   | { readonly kind: 'done'; readonly head: Head; readonly rest: Buffer };
 
 const LENGTH_BYTES = 8;
+const NOTHING = Buffer.alloc(0);
 
 /** A head is small; a length that is not is an attack or the wrong byte order. */
 const HEAD_BYTES_MAX = 65_536;
@@ -63,7 +64,7 @@ export function encodeLengthAndJson(message: object): Buffer {
 /** Reads one length-prefixed JSON head from chunks that are cut anywhere; `push` throws MessageError. */
 export class HeadReader<Head> {
   readonly #parse: (value: unknown) => Head;
-  #held = Buffer.alloc(0);
+  #held: Buffer = NOTHING;
 
   constructor(parse: (value: unknown) => Head) {
     this.#parse = parse;
@@ -82,7 +83,7 @@ export class HeadReader<Head> {
       this.#held = Buffer.from(bytes);
       return { kind: 'more' };
     }
-    this.#held = Buffer.alloc(0);
+    this.#held = NOTHING;
     const value = parseJsonBytes(bytes.subarray(LENGTH_BYTES, end));
     return { kind: 'done', head: this.#parse(value), rest: bytes.subarray(end) };
   }
