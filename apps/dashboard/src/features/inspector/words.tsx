@@ -1,4 +1,5 @@
 import { bytes, text as figureText } from '../../lib/format.ts';
+import { visibleText } from '../../lib/visible-text.ts';
 import { join } from '../../ui/join.ts';
 import type { ExchangeLine } from './exchange.ts';
 
@@ -13,7 +14,9 @@ const methodTones: Record<string, string> = {
 };
 
 export function Method({ method }: { method: string }) {
-  return <span className={join('font-mono font-strong', methodTones[method] ?? 'text-ink-3')}>{method}</span>;
+  return (
+    <span className={join('font-mono font-strong', methodTones[method] ?? 'text-ink-3')}>{visibleText(method)}</span>
+  );
 }
 
 /** The status, with the code when the edge itself answered; words where there is none. */

@@ -4,6 +4,7 @@ import { usePathname } from 'next/navigation';
 import { field, oneOf, type Reader, text } from '../../lib/shape.ts';
 import { Chip } from '../../ui/chip.tsx';
 import { LocalTime } from '../../ui/local-time.tsx';
+import { UntrustedText } from '../../ui/untrusted-text.tsx';
 import { useAccount } from '../account/account-provider.tsx';
 import { CommonFacts, NameOf, nameOf } from '../records/common-facts.tsx';
 import {
@@ -133,7 +134,9 @@ function Rules({ policyId }: { policyId: string }) {
         <span className="flex items-center gap-2">
           <Chip tone={action === 'allow' ? 'works' : 'fails'}>{action}</Chip>
           <span className="font-mono text-url">{cidr}</span>
-          <span className="truncate text-meta text-ink-3">{description}</span>
+          <span className="truncate text-meta text-ink-3">
+            <UntrustedText text={description} />
+          </span>
         </span>
       )}
       create={{

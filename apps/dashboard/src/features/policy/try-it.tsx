@@ -3,6 +3,7 @@
 import { useEffect, useState } from 'react';
 import { plural } from '../../lib/format.ts';
 import { list, number, object, text } from '../../lib/shape.ts';
+import { visibleText } from '../../lib/visible-text.ts';
 import { Button } from '../../ui/button.tsx';
 import { Chip } from '../../ui/chip.tsx';
 import { join } from '../../ui/join.ts';
@@ -117,7 +118,7 @@ export function TryIt({ policy, url, endpointId, onProblems }: TryItProps) {
               <option value="">one that you write</option>
               {recorded.map((line) => (
                 <option key={line.id} value={line.id}>
-                  {`${line.method} ${line.path.slice(0, 60)} (${line.status_code ?? 'no answer'})`}
+                  {visibleText(`${line.method} ${line.path.slice(0, 60)} (${line.status_code ?? 'no answer'})`)}
                 </option>
               ))}
             </select>
@@ -208,7 +209,7 @@ function RuleRow({ rule: { index, name, verdict, expressions, actions } }: { rul
       </div>
       {expressions.map(({ source, value, error }) => (
         <p key={source} className="font-mono text-meta text-ink-3 wrap-anywhere">
-          <UntrustedText text={source} /> → <span className="text-ink">{error ?? value}</span>
+          <UntrustedText text={source} /> → <UntrustedText text={String(error ?? value)} className="text-ink" />
         </p>
       ))}
       {verdict !== 'skipped' &&

@@ -2,6 +2,7 @@
 
 import { type ReactNode, useId } from 'react';
 import { join } from '../../ui/join.ts';
+import { UntrustedText } from '../../ui/untrusted-text.tsx';
 import type { FieldValue, FormField, Option } from './record-kind.ts';
 
 export interface FormFieldViewProps {
@@ -192,8 +193,14 @@ function Options({ id, options, isOn, type, onPick }: OptionsProps) {
             className="mt-[3px] size-[15px] shrink-0 accent-lapis"
           />
           <span className="min-w-0">
-            <span className="block truncate">{option.label}</span>
-            {option.note && <span className="block text-meta text-ink-3">{option.note}</span>}
+            <span className="block truncate">
+              <UntrustedText text={option.label} />
+            </span>
+            {option.note && (
+              <span className="block text-meta text-ink-3">
+                <UntrustedText text={option.note} />
+              </span>
+            )}
           </span>
         </label>
       ))}

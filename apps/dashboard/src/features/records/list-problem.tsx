@@ -3,10 +3,31 @@
 import { CloudOff, Lock, LogOut } from 'lucide-react';
 import { usePathname } from 'next/navigation';
 import { signInPath } from '../../lib/own-path.ts';
+import { roleName } from '../../lib/roles.ts';
 import { Button } from '../../ui/button.tsx';
+import { Notice } from '../../ui/notice.tsx';
 import { Strip } from '../../ui/strip.tsx';
+import { useAccount } from '../account/account-provider.tsx';
 import { useIsStale } from '../live/contact-strip.tsx';
 import type { ListProblem } from './use-records.ts';
+
+/** A page that is for others: who may see it, and who one is. */
+export function NotForYou({ problem, nouns }: { problem: ListProblem & { readonly kind: 'refused' }; nouns: string }) {
+  const { role } = useAccount();
+  return (
+    <Notice title={`You may not see ${nouns}`} lit={0}>
+      <p>
+        Your role is {roleName(role)}. An administrator of this account can give you another one.
+        {problem.code && <span className="block font-mono text-meta text-ink-3">{problem.code}</span>}
+      </p>
+    </Notice>
+  );
+}
+
+/** True when the role is the reason that nothing is shown. */
+export function isNotForYou(problem: ListProblem | null): problem is ListProblem & { readonly kind: 'refused' } {
+  return problem?.kind === 'refused' && problem.status === 403;
+}
 
 /** Why a list is not there, or may be old. What was shown before stays under it. */
 export function ListProblemStrip({
@@ -21,7 +42,7 @@ export function ListProblemStrip({
   const path = usePathname();
   // The strip above says it already.
   const isSaid = useIsStale();
-  if (problem === null || (isSaid && problem.kind !== 'refused')) return null;
+  if (problem === null || (!hasItems && isNotForYou(problem)) || (isSaid && problem.kind !== 'refused')) return null;
   switch (problem.kind) {
     case 'signed-out':
       return (

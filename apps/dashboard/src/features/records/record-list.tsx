@@ -10,11 +10,12 @@ import { Dialog } from '../../ui/dialog.tsx';
 import { Kbd } from '../../ui/kbd.tsx';
 import { Notice } from '../../ui/notice.tsx';
 import { NameCell, Row, TableBody, TableHead, TableSection, Td, Th } from '../../ui/table.tsx';
+import { UntrustedText } from '../../ui/untrusted-text.tsx';
 import { useAccount } from '../account/account-provider.tsx';
 import { ContactStrip } from '../live/contact-strip.tsx';
 import { PageHead } from '../shell/page-head.tsx';
 import { FormView } from './form-view.tsx';
-import { ListProblemStrip } from './list-problem.tsx';
+import { isNotForYou, ListProblemStrip, NotForYou } from './list-problem.tsx';
 import type { ApiRecord, RecordKind } from './record-kind.ts';
 import { pathOfPlace, type RecordPlace, recordPlace } from './record-path.ts';
 import { RemoveDialog } from './remove-dialog.tsx';
@@ -125,6 +126,9 @@ export function RecordList<R extends ApiRecord>({
           </div>
         )}
         {shown === null && records.problem === null && <LoadingRows nouns={kind.nouns} />}
+        {records.items === null && isNotForYou(records.problem) && (
+          <NotForYou problem={records.problem} nouns={kind.nouns} />
+        )}
         {records.items?.length === 0 && (
           <Notice title={kind.empty.title} lit={0}>
             {kind.empty.text}
@@ -288,7 +292,11 @@ function ObjectDrawer<R extends ApiRecord>({ id, listed, kind, records, below, o
   if (mode === 'remove' && removal)
     return (
       <RemoveDialog
-        title={`${removal.verb}: ${kind.title(record)}`}
+        title={
+          <>
+            {removal.verb}: <UntrustedText text={kind.title(record)} />
+          </>
+        }
         verb={removal.verb}
         onRemove={() => account.rest.remove(`${path}/${encodeURIComponent(id)}`)}
         onClose={() => setMode('look')}
@@ -301,7 +309,11 @@ function ObjectDrawer<R extends ApiRecord>({ id, listed, kind, records, below, o
       </RemoveDialog>
     );
   return (
-    <Dialog form={kind.isWide ? 'wide-drawer' : 'drawer'} title={kind.title(record)} onClose={onClose}>
+    <Dialog
+      form={kind.isWide ? 'wide-drawer' : 'drawer'}
+      title={<UntrustedText text={kind.title(record)} />}
+      onClose={onClose}
+    >
       {mode === 'edit' && edit ? (
         <FormView
           fields={edit.fields}
