@@ -38,6 +38,11 @@ const pages = [
   'event-destinations/new',
   'event-destinations/subscriptions',
   'settings',
+  'operator',
+  'operator/accounts',
+  'operator/plans',
+  'operator/certificates',
+  'operator/storage',
 ];
 
 let stage: Stage;

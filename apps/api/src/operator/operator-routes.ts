@@ -219,7 +219,7 @@ function isDefined<T>(value: T): value is Exclude<T, undefined> {
 function authorityOf(pem: string): { subject: string; sha256: string; notBefore: string; notAfter: string } {
   const { subject, validFromDate, validToDate } = new X509Certificate(pem);
   return {
-    subject: subject.replace(/^CN=/, ''),
+    subject: /^CN=(.*)$/m.exec(subject)?.[1] ?? subject,
     sha256: fingerprintSha256(pem),
     notBefore: validFromDate.toISOString(),
     notAfter: validToDate.toISOString(),

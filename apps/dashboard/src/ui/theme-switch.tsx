@@ -19,7 +19,7 @@ function subscribe(listener: () => void): () => void {
 }
 
 /** The attribute on the document is the truth; the cookie makes the server draw the same next time. */
-function choose(theme: Theme): void {
+export function chooseTheme(theme: Theme): void {
   document.documentElement.dataset.theme = theme;
   const secure = location.protocol === 'https:' ? '; secure' : '';
   // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is absent on plain http
@@ -49,7 +49,7 @@ export function ThemeSwitch({ initial }: { initial: Theme }) {
             name="theme"
             value={theme}
             checked={chosen === theme}
-            onChange={() => choose(theme)}
+            onChange={() => chooseTheme(theme)}
             className="sr-only"
           />
           <Icon size={15} strokeWidth={1.75} aria-hidden />

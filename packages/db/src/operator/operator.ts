@@ -123,9 +123,8 @@ export async function databaseSize(db: Queries): Promise<DatabaseSize> {
       (SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database()) AS connections,
       current_setting('max_connections') AS most`;
   const tables = await db.$queryRaw<{ name: string; bytes: bigint; rows: number }[]>`
-    SELECT relname AS name, pg_total_relation_size(oid) AS bytes, greatest(reltuples, 0)::float8 AS rows
-    FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
-    ORDER BY 2 DESC, 1 LIMIT 100`;
+    SELECT relname AS name, pg_total_relation_size(relid) AS bytes, n_live_tup::float8 AS rows
+    FROM pg_stat_user_tables WHERE schemaname = 'public' ORDER BY 2 DESC, 1 LIMIT 100`;
   return {
     version: whole?.version ?? '',
     bytes: Number(whole?.bytes ?? 0n),

@@ -12,6 +12,8 @@ export interface AccountView {
   readonly mayChange: boolean;
   /** Whether the role holds a permission of `@portico/api-contract/identity`. */
   readonly may: (permission: Permission) => boolean;
+  /** Runs this installation. */
+  readonly isOperator: boolean;
   readonly user: { readonly id: string; readonly email: string; readonly name: string };
   readonly csrfToken: string;
   readonly rest: RestClient;
@@ -29,6 +31,7 @@ export interface AccountProviderProps {
   readonly accountId: string;
   readonly role: string;
   readonly permissions: readonly string[];
+  readonly isOperator: boolean;
   readonly userId: string;
   readonly userEmail: string;
   readonly userName: string;
@@ -37,18 +40,19 @@ export interface AccountProviderProps {
 }
 
 export function AccountProvider(props: AccountProviderProps) {
-  const { accountId, role, permissions, userId, userEmail, userName, csrfToken, children } = props;
+  const { accountId, role, permissions, isOperator, userId, userEmail, userName, csrfToken, children } = props;
   const view = useMemo(
     () => ({
       accountId,
       role,
       mayChange: mayChange(role),
       may: (permission: Permission) => permissions.includes(permission),
+      isOperator,
       user: { id: userId, email: userEmail, name: userName },
       csrfToken,
       rest: new RestClient({ accountId, csrfToken }),
     }),
-    [accountId, role, permissions, userId, userEmail, userName, csrfToken],
+    [accountId, role, permissions, isOperator, userId, userEmail, userName, csrfToken],
   );
   return <AccountContext value={view}>{children}</AccountContext>;
 }

@@ -1,5 +1,6 @@
 import type { Overview } from '@portico/api-contract/dashboard';
 import { troubleText } from '../endpoints/path-state.ts';
+import { type Measured, nearnessOf } from '../usage/limits.ts';
 
 /** Something that wants a person. `page` is where it is looked into, under the account. */
 export interface Concern {
@@ -26,15 +27,18 @@ export interface CertificateFacts {
   readonly notAfter: string;
 }
 
+export interface AccountFacts {
+  readonly domains: readonly DomainFacts[];
+  readonly certificates: readonly CertificateFacts[];
+  /** Against the limits of the account's plan. */
+  readonly measured: readonly Measured[];
+}
+
 const dayMs = 86_400_000;
 const expiresSoonMs = 14 * dayMs;
 
 /** Failing first, then what waits; an empty list means that all is well as far as is known. */
-export function concernsOf(
-  overview: Overview,
-  domains: readonly DomainFacts[],
-  certificates: readonly CertificateFacts[],
-): Concern[] {
+export function concernsOf(overview: Overview, { domains, certificates, measured }: AccountFacts): Concern[] {
   const nowMs = Date.parse(overview.at);
   const failing = overview.endpoints.flatMap((endpoint): Concern[] => {
     if (endpoint.upstream.kind !== 'fails') return [];
@@ -78,6 +82,22 @@ export function concernsOf(
     const page = `certificates/${encodeURIComponent(id)}`;
     return [{ id, tone: leftMs <= 0 ? 'fails' : 'waiting', subject, text, page }];
   });
-  const all = [...failing, ...silent, ...unproven, ...expiring];
+  const scarce = measured.flatMap((one): Concern[] => {
+    const nearness = nearnessOf(one);
+    if (nearness === 'unlimited' || nearness === 'fine') return [];
+    const { key, name, whenOver } = one;
+    return nearness === 'over'
+      ? [
+          {
+            id: key,
+            tone: 'fails',
+            subject: name,
+            text: `The limit of the plan is reached. ${whenOver}.`,
+            page: 'usage',
+          },
+        ]
+      : [{ id: key, tone: 'waiting', subject: name, text: 'The limit of the plan is near.', page: 'usage' }];
+  });
+  const all = [...failing, ...silent, ...scarce, ...unproven, ...expiring];
   return [...all.filter(({ tone }) => tone === 'fails'), ...all.filter(({ tone }) => tone === 'waiting')];
 }

@@ -26,6 +26,8 @@ import { useLive } from '../live/live-provider.tsx';
 import { countsRequests } from '../live/traffic-history.ts';
 import { ListProblemStrip } from '../records/list-problem.tsx';
 import { PageHead } from '../shell/page-head.tsx';
+import type { UsageLimits } from '../usage/limits.ts';
+import { Month, useLimits } from './month.tsx';
 import { type Concern, concernsOf } from './needs-look.ts';
 import { NewestRequests, TimeSpent, useNewest } from './time-spent.tsx';
 import { TrafficChart } from './traffic-chart.tsx';
@@ -103,6 +105,7 @@ function Content({ overview, window, traffic }: ContentProps) {
   const { accountId } = useAccount();
   const base = `/a/${encodeURIComponent(accountId)}`;
   const newest = useNewest(overview.today.requests);
+  const limits = useLimits();
   // Figures of another window are not shown under this one's name.
   const shown = traffic?.windowId === window.id ? traffic : null;
   return (
@@ -113,7 +116,7 @@ function Content({ overview, window, traffic }: ContentProps) {
           <section aria-labelledby="requests" className="min-h-[236px]">
             <div className="mb-3 flex items-baseline justify-between gap-3">
               <h2 id="requests" className="font-section">
-                Requests by {window.step}
+                Requests per {window.step}
               </h2>
               {shown && (
                 <p className="figures flex gap-4 text-meta text-ink-2">
@@ -137,7 +140,8 @@ function Content({ overview, window, traffic }: ContentProps) {
           {newest !== null && newest.length > 0 && <NewestRequests lines={newest} base={base} />}
         </div>
         <div className="flex min-w-0 flex-col gap-8">
-          <NeedsLook overview={overview} base={base} />
+          <NeedsLook overview={overview} limits={limits} base={base} />
+          {limits && <Month limits={limits} base={base} />}
           <AgentList overview={overview} base={base} />
           <EdgeList overview={overview} />
         </div>
@@ -319,9 +323,15 @@ function errorsOf(total: Total | undefined): string {
   return percent === 0 ? '0 %' : percent < 0.1 ? '< 0.1 %' : `${percent.toFixed(percent < 10 ? 1 : 0)} %`;
 }
 
-function NeedsLook({ overview, base }: { overview: Overview; base: string }) {
+interface NeedsLookProps {
+  readonly overview: Overview;
+  readonly limits: UsageLimits | null;
+  readonly base: string;
+}
+
+function NeedsLook({ overview, limits, base }: NeedsLookProps) {
   const { domains, certificates } = useNames();
-  const concerns = concernsOf(overview, domains, certificates);
+  const concerns = concernsOf(overview, { domains, certificates, measured: limits?.measured ?? [] });
   return (
     <section aria-labelledby="needs-look">
       <h2 id="needs-look" className="pb-2 font-section">

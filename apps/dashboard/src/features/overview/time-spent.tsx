@@ -66,7 +66,7 @@ export function TimeSpent({ lines }: { lines: readonly ExchangeLine[] }) {
       </svg>
       <dl className="figures mt-1 grid grid-cols-4 max-sm:grid-cols-2 max-sm:gap-y-2">
         {hops.map(({ name, ms, color }) => (
-          <div key={name} className="min-w-0 px-2.5 py-1 first:pl-0">
+          <div key={name} className="min-w-0 px-2.5 py-1 first:pl-0 max-sm:odd:pl-0">
             <dt className="flex items-center gap-1.5 text-meta text-ink-2">
               <svg viewBox="0 0 8 8" width="8" height="8" aria-hidden="true">
                 <rect width="8" height="8" rx="1" fill={color} />

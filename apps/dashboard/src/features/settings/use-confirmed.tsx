@@ -71,7 +71,7 @@ function ConfirmDialog({
   return (
     <Dialog title="Confirm that it is you" onClose={() => onEnd(false)}>
       <form onSubmit={withPassword} className="flex flex-col gap-4">
-        <p className="text-ink-2">You are about to change how you sign in, and signed in a while ago.</p>
+        <p className="text-ink-2">This is for you alone to do, and you signed in a while ago.</p>
         {hasPassword && (
           <TextField
             label="Your password"

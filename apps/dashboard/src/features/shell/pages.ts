@@ -16,6 +16,7 @@ import {
   ScanSearch,
   ScrollText,
   Send,
+  ServerCog,
   ShieldCheck,
   Sparkles,
   SquareCode,
@@ -35,6 +36,8 @@ export interface PageLink {
   readonly isInBar?: boolean;
   /** Absent for who does not hold it. */
   readonly needs?: Permission;
+  /** Absent for who does not run this installation. */
+  readonly isForOperators?: true;
 }
 
 export interface PageGroup {
@@ -89,5 +92,9 @@ export const pageGroups: readonly PageGroup[] = [
       { label: 'Audit log', path: 'audit', Icon: ScrollText, needs: 'audit.read' },
       { label: 'Event destinations', path: 'event-destinations', Icon: Send },
     ],
+  },
+  {
+    name: 'Installation',
+    pages: [{ label: 'Operator console', path: 'operator', Icon: ServerCog, isForOperators: true }],
   },
 ];

@@ -31,6 +31,7 @@ export default async function AccountLayout({ params, children }: AccountLayoutP
       accountId={account}
       role={membership.role}
       permissions={membership.permissions}
+      isOperator={user.isOperator}
       userId={user.id}
       userEmail={user.email}
       userName={user.name}
