@@ -45,6 +45,18 @@ describe('our agent at our edge', () => {
     return started;
   }
 
+  /** A file that the command line takes. */
+  async function agentConfig(metadata = ''): Promise<string> {
+    const home = await mkdtemp(join(tmpdir(), 'portico-real-edge-'));
+    cleanups.push(() => rm(home, { recursive: true, force: true }));
+    const path = join(home, 'agent.yml');
+    await writeFile(
+      path,
+      `version: 3\nagent: {authtoken: "${env.authtoken}", connect_url: "${env.connectUrl}", connect_cas: "${env.caFile}", web_addr: "127.0.0.1:0", metadata: "${metadata}"}\n`,
+    );
+    return path;
+  }
+
   function dial(endpoint: AgentEndpoint): Promise<Socket> {
     return new Promise((resolve, reject) => {
       const socket = connect({ port: Number(new URL(endpoint.url).port), host: '127.0.0.1', allowHalfOpen: true });
@@ -107,15 +119,34 @@ describe('our agent at our edge', () => {
     expect([code, metadata.get('x-count')]).toEqual([status.OK, ['3']]);
   });
 
+  it('rewrites the Host, and takes redirects of the upstream to its own name back to the visitor', async () => {
+    const upstream = await httpUpstream((request, response) => {
+      const to = new URL(request.url ?? '', 'http://x').searchParams.get('to');
+      if (to !== null) response.setHeader('location', to);
+      response.statusCode = to === null ? 200 : 302;
+      response.end(request.headers.host);
+    });
+    cleanups.push(() => upstream.close());
+    const own = `localhost:${upstream.port}`;
+    const cli = await startPortico({ agentConfigFile: await agentConfig() }, [
+      ...['http', String(upstream.port), '--host-header', 'rewrite'],
+    ]);
+    const locationOf = async (to: string): Promise<string | string[] | undefined> =>
+      (await visit(env, `${cli.url}/?to=${encodeURIComponent(to)}`)).headers.location;
+    expect((await visit(env, cli.url)).body.toString()).toBe(own);
+    expect(await locationOf(`http://${own}/login?next=http://${own}/a`)).toBe(`${cli.url}/login?next=http://${own}/a`);
+    expect(await locationOf(`https://${own}/`)).toBe(`${cli.url}/`);
+    expect(await locationOf(`http://${own}//evil.example/`)).toBe(`${cli.url}//evil.example/`);
+    for (const other of ['/here', `http://${own}0/`, 'https://other.example/x'])
+      expect(await locationOf(other)).toBe(other);
+    expect(await cli.stop()).toBe(0);
+  });
+
   it('restarts in its own process when the API asks for it, under the same random URL', async () => {
-    const home = await mkdtemp(join(tmpdir(), 'portico-restart-'));
-    cleanups.push(() => rm(home, { recursive: true, force: true }));
-    const agentConfigFile = join(home, 'agent.yml');
-    await writeFile(
-      agentConfigFile,
-      `version: 3\nagent: {authtoken: "${env.authtoken}", connect_url: "${env.connectUrl}", connect_cas: "${env.caFile}", web_addr: "127.0.0.1:0", metadata: "to restart"}\n`,
-    );
-    const cli = await startPortico({ agentConfigFile }, ['http', String(await hello())]);
+    const cli = await startPortico({ agentConfigFile: await agentConfig('to restart') }, [
+      'http',
+      String(await hello()),
+    ]);
     const ask = (path: string, method: string): Promise<Response> =>
       fetch(`${env.api.publicUrl}${path}`, {
         method,
