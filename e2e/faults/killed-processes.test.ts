@@ -108,7 +108,7 @@ describe('faults', () => {
     for (const tunnel of tunnels) await tunnel.stop();
   });
 
-  it('X5: nobody is refused while a killed edge is away, and an SDK with a steep back-off is back', async () => {
+  it('X5: nobody is refused while an edge that was killed under load is away, and an SDK with a steep back-off is back', async () => {
     const { ready } = platform;
     const session = await new SessionBuilder()
       .authtoken(ready.authtoken)
@@ -121,6 +121,8 @@ describe('faults', () => {
       .listenAndForward(`http://127.0.0.1:${upstream.port}`);
     const url = listener.url() ?? '';
     expect((await visit(ready, url)).status).toBe(200);
+    const load = startSteadyLoad(ready, url, { perSecond: 30 });
+    await vi.waitFor(() => expect(load.goodCount()).toBeGreaterThanOrEqual(10), { timeout: 30_000, interval: 20 });
     const { edge } = platform.readReady().pids;
     const ports = [ready.http.port, ready.https.port, ready.connect.port];
     // Paused, so that nobody starts the edge again before all of them are there.
@@ -139,6 +141,12 @@ describe('faults', () => {
     // Refused twice, it would be away for 125 s.
     await visitUntil(ready, url, ({ status }) => status === 200, { withinMs: 60_000 });
     expect(platform.readReady().pids.edge).not.toBe(edge);
+    const goodAtReturn = load.goodCount();
+    await vi.waitFor(() => expect(load.goodCount()).toBeGreaterThanOrEqual(goodAtReturn + 10), {
+      timeout: 30_000,
+      interval: 20,
+    });
+    expectExact(await load.stop(), upstream);
     await listener.close();
   });
 
