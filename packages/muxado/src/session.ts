@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Clock, systemClock, type Timer } from './clock.ts';
-import { FrameDecoder } from './decode.ts';
+import { FrameDecoder, type FrameSink } from './decode.ts';
 import { FrameError, MuxError, MuxOpenError } from './errors.ts';
 import {
   FrameFlag,
@@ -73,6 +73,8 @@ const RESET_IDS_MAX = 1_024;
 
 const TINY_DATA_BYTES = 8;
 
+const NOTHING = Buffer.alloc(0);
+
 /** Windows grow only above this round trip. */
 const GROWTH_ROUND_TRIP_MS = 5;
 
@@ -90,12 +92,13 @@ export class MuxSession {
   readonly #owner: StreamOwner;
   readonly #streams = new Map<number, Stream>();
   /** Closed on both sides, with bytes that their user has not acked. */
-  readonly #lingering = new Set<Stream>();
+  #lingering: Set<Stream> | null = null;
   /** Streams that we reset, with the bytes that may still be on their way. */
-  readonly #resetIds = new Map<number, number>();
-  readonly #skippedIds = new Set<number>();
+  #resetIds: Map<number, number> | null = null;
+  #skippedIds: Set<number> | null = null;
   readonly #untyped = new Map<Stream, Buffer>();
-  readonly #budgets: { readonly [name in BudgetName]: Budget };
+  /** Made when first asked for: one that nothing was taken from is full. */
+  readonly #budgets: { [name in BudgetName]?: Budget } = {};
 
   #isClosed = false;
   #nextId: number;
@@ -138,34 +141,17 @@ export class MuxSession {
     this.#lastPeerId = role === 'client' ? 0 : 1;
     this.#isAuthenticated = role === 'client';
     this.#lastHeardMs = clock.nowMs();
-    const now = this.#lastHeardMs;
     const limits = this.#limits;
-    this.#budgets = {
-      opens: new Budget(limits.opens, now),
-      peerResets: new Budget(limits.peerResets, now),
-      unknownStreams: new Budget(limits.unknownStreams, now),
-      emptyData: new Budget(limits.emptyData, now),
-      tinyData: new Budget(limits.tinyData, now),
-      windowIncrements: new Budget(limits.windowIncrements, now),
-      unknownFrames: new Budget(limits.unknownFrames, now),
-      beats: new Budget(limits.beats, now),
-    };
-    const { windowIncrements, unknownStreams, tinyData } = this.#budgets;
+    const windowIncrements = this.#budgetOf('windowIncrements');
+    const unknownStreams = this.#budgetOf('unknownStreams');
+    const tinyData = this.#budgetOf('tinyData');
     this.#outbox = new Outbox(transport, (bytes) => {
       windowIncrements.earn(4 + bytes / 2);
       unknownStreams.earn(1);
       tinyData.earn(4);
     });
-    this.#owner = this.#makeOwner();
-    this.#decoder = new FrameDecoder({
-      onDataStart: (streamId, length, flags) => this.#onDataStart(streamId, length, flags),
-      onDataBytes: (piece) => this.#onDataBytes(piece),
-      onDataEnd: () => this.#onDataEnd(),
-      onRst: (streamId, code) => this.#onRst(streamId, code),
-      onWindowIncrement: (streamId, increment) => this.#onWindowIncrement(streamId, increment),
-      onGoAway: (_lastStreamId, code, text) => this.#onGoAway(code, text),
-      onUnknown: () => this.#spend('unknownFrames'),
-    });
+    this.#owner = new MuxSession.#Owner(this);
+    this.#decoder = new FrameDecoder(new MuxSession.#Sink(this));
     if (!this.#isAuthenticated) {
       this.#authTimer = clock.after(limits.authMs, () =>
         this.#fail('protocol-error', MuxError.enhanceYourCalm, 'not authenticated in time'),
@@ -393,7 +379,7 @@ export class MuxSession {
   #onRst(streamId: number, code: number): void {
     const stream = this.#streams.get(streamId);
     if (stream === undefined) {
-      if (!this.#resetIds.has(streamId)) this.#spend('unknownStreams');
+      if (this.#resetIds?.has(streamId) !== true) this.#spend('unknownStreams');
       return;
     }
     if (!stream.openedByUs) this.#spend('peerResets');
@@ -425,13 +411,14 @@ export class MuxSession {
     if (isOurs) throw new FrameError(MuxError.protocol, `SYN with id ${streamId}, which is ours to give`);
     if (streamId > this.#lastPeerId) {
       for (let id = this.#lastPeerId + 2; id < streamId; id += 2) {
+        this.#skippedIds ??= new Set();
         if (this.#skippedIds.size >= SKIPPED_IDS_MAX) {
           throw new FrameError(MuxError.protocol, `SYN with id ${streamId} skips too many`);
         }
         this.#skippedIds.add(id);
       }
       this.#lastPeerId = streamId;
-    } else if (!this.#skippedIds.delete(streamId)) {
+    } else if (this.#skippedIds?.delete(streamId) !== true) {
       throw new FrameError(MuxError.protocol, `SYN with id ${streamId}, which was used before`);
     }
     this.#spend('opens');
@@ -450,7 +437,7 @@ export class MuxSession {
     const stream = new Stream(this.#owner, streamId, -1, false, false);
     this.#streams.set(streamId, stream);
     this.#peerStreams += 1;
-    this.#untyped.set(stream, Buffer.alloc(0));
+    this.#untyped.set(stream, NOTHING);
     return stream;
   }
 
@@ -491,7 +478,7 @@ export class MuxSession {
     stream.isHeartbeat = true;
     this.#peerStreams -= 1;
     this.#peerBeats = stream;
-    let held = Buffer.alloc(0);
+    let held: Buffer = NOTHING;
     stream.setHandler({
       onData: (chunk) => {
         stream.ack(chunk.length);
@@ -501,7 +488,7 @@ export class MuxSession {
           stream.write(Buffer.from(bytes.subarray(0, BEAT_BYTES)));
           bytes = bytes.subarray(BEAT_BYTES);
         }
-        held = Buffer.from(bytes);
+        held = bytes.length === 0 ? NOTHING : Buffer.from(bytes);
       },
       onEnd: () => stream.end(),
       onReset: () => {
@@ -538,10 +525,10 @@ export class MuxSession {
   }
 
   #onUnknownData(streamId: number, length: number, isFin: boolean): void {
-    const allowance = this.#resetIds.get(streamId);
+    const allowance = this.#resetIds?.get(streamId);
     if (allowance !== undefined && length <= allowance) {
       // Sent before our RST arrived.
-      this.#resetIds.set(streamId, allowance - length);
+      this.#resetIds?.set(streamId, allowance - length);
       return;
     }
     this.#spend('unknownStreams');
@@ -555,31 +542,101 @@ export class MuxSession {
 
   // ── What streams ask of their session ──
 
-  #makeOwner(): StreamOwner {
-    const limits = this.#limits;
-    return {
-      session: this,
-      nowMs: () => this.#clock.nowMs(),
-      sendNow: (stream, chunk) => this.#outbox.sendNow(stream, chunk),
-      sendFin: (stream) => this.#outbox.fin(stream),
-      ready: (stream) => this.#outbox.ready(stream),
-      owesCredit: (stream) => this.#outbox.owesCredit(stream),
-      growth: (stream, sinceGrantMs) => this.#growth(stream, sinceGrantMs),
-      sendReset: (stream, code) => {
-        this.#rememberReset(stream.id, stream.receiving === 'open' ? stream.receiveWindow : 0);
-        this.#outbox.rst(stream.id, code);
-      },
-      sendFinAndReset: (stream, code) => {
-        this.#rememberReset(stream.id, stream.receiving === 'open' ? stream.receiveWindow : 0);
-        this.#outbox.finAndRst(stream.id, code);
-      },
-      gone: (stream) => this.#forget(stream),
-      buffered: (change) => {
-        this.#unackedAndQueuedBytes += change;
-        if (change > 0 && this.#unackedAndQueuedBytes > limits.sessionBufferedBytes) this.#shedSoon();
-      },
-      failed: (stream, error) => this.#onHandlerError(stream, error),
-    };
+  /** A class, not closures: there are a dozen of them for each session, and a server holds many idle ones. */
+  static readonly #Owner = class implements StreamOwner {
+    readonly session: MuxSession;
+
+    constructor(session: MuxSession) {
+      this.session = session;
+    }
+
+    nowMs(): number {
+      return this.session.#clock.nowMs();
+    }
+
+    sendNow(stream: Stream, chunk: Uint8Array): boolean {
+      return this.session.#outbox.sendNow(stream, chunk);
+    }
+
+    sendFin(stream: Stream): void {
+      this.session.#outbox.fin(stream);
+    }
+
+    ready(stream: Stream): void {
+      this.session.#outbox.ready(stream);
+    }
+
+    owesCredit(stream: Stream): void {
+      this.session.#outbox.owesCredit(stream);
+    }
+
+    growth(stream: Stream, sinceGrantMs: number): number {
+      return this.session.#growth(stream, sinceGrantMs);
+    }
+
+    sendReset(stream: Stream, code: number): void {
+      this.session.#rememberReset(stream.id, stream.receiving === 'open' ? stream.receiveWindow : 0);
+      this.session.#outbox.rst(stream.id, code);
+    }
+
+    sendFinAndReset(stream: Stream, code: number): void {
+      this.session.#rememberReset(stream.id, stream.receiving === 'open' ? stream.receiveWindow : 0);
+      this.session.#outbox.finAndRst(stream.id, code);
+    }
+
+    gone(stream: Stream): void {
+      this.session.#forget(stream);
+    }
+
+    buffered(change: number): void {
+      this.session.#buffered(change);
+    }
+
+    failed(stream: Stream, error: unknown): void {
+      this.session.#onHandlerError(stream, error);
+    }
+  };
+
+  /** What the decoder finds; a class for the same reason. */
+  static readonly #Sink = class implements FrameSink {
+    readonly #session: MuxSession;
+
+    constructor(session: MuxSession) {
+      this.#session = session;
+    }
+
+    onDataStart(streamId: number, length: number, flags: number): void {
+      this.#session.#onDataStart(streamId, length, flags);
+    }
+
+    onDataBytes(piece: Buffer): void {
+      this.#session.#onDataBytes(piece);
+    }
+
+    onDataEnd(): void {
+      this.#session.#onDataEnd();
+    }
+
+    onRst(streamId: number, code: number): void {
+      this.#session.#onRst(streamId, code);
+    }
+
+    onWindowIncrement(streamId: number, increment: number): void {
+      this.#session.#onWindowIncrement(streamId, increment);
+    }
+
+    onGoAway(_lastStreamId: number, code: number, text: string): void {
+      this.#session.#onGoAway(code, text);
+    }
+
+    onUnknown(): void {
+      this.#session.#spend('unknownFrames');
+    }
+  };
+
+  #buffered(change: number): void {
+    this.#unackedAndQueuedBytes += change;
+    if (change > 0 && this.#unackedAndQueuedBytes > this.#limits.sessionBufferedBytes) this.#shedSoon();
   }
 
   /**
@@ -600,8 +657,10 @@ export class MuxSession {
   }
 
   #forget(stream: Stream): void {
-    if (stream.unackedBytes > 0 && !this.#isClosed) this.#lingering.add(stream);
-    else this.#lingering.delete(stream);
+    if (stream.unackedBytes > 0 && !this.#isClosed) {
+      this.#lingering ??= new Set();
+      this.#lingering.add(stream);
+    } else this.#lingering?.delete(stream);
     if (!this.#streams.delete(stream.id)) return;
     this.#untyped.delete(stream);
     this.#grownBytes -= stream.windowBytes - WINDOW_BYTES;
@@ -615,6 +674,7 @@ export class MuxSession {
   }
 
   #rememberReset(streamId: number, allowance: number): void {
+    this.#resetIds ??= new Map();
     this.#resetIds.set(streamId, allowance);
     if (this.#resetIds.size <= RESET_IDS_MAX) return;
     for (const oldest of this.#resetIds.keys()) {
@@ -648,7 +708,7 @@ export class MuxSession {
     const { sessionBufferedBytes } = this.#limits;
     while (this.#unackedAndQueuedBytes > sessionBufferedBytes) {
       let victim: Stream | null = null;
-      for (const streams of [this.#streams.values(), this.#lingering.values()]) {
+      for (const streams of [this.#streams.values(), this.#lingering ?? []]) {
         for (const stream of streams) {
           if (stream.unackedBytes + stream.bufferedBytes === 0) continue;
           if (victim === null || stream.stalledSinceMs < victim.stalledSinceMs) victim = stream;
@@ -659,8 +719,13 @@ export class MuxSession {
     }
   }
 
+  #budgetOf(name: BudgetName): Budget {
+    this.#budgets[name] ??= new Budget(this.#limits[name], this.#lastHeardMs);
+    return this.#budgets[name];
+  }
+
   #spend(name: BudgetName): void {
-    if (this.#budgets[name].take(this.#lastHeardMs)) return;
+    if (this.#budgetOf(name).take(this.#lastHeardMs)) return;
     throw new FrameError(MuxError.enhanceYourCalm, `too many frames: ${name}`);
   }
 
@@ -695,11 +760,11 @@ export class MuxSession {
     this.#untypedTimer?.cancel();
     this.#heartbeat?.stop();
     if (this.#shedding !== null) clearImmediate(this.#shedding);
-    for (const stream of [...this.#lingering]) stream.discard();
+    for (const stream of [...(this.#lingering ?? [])]) stream.discard();
     for (const stream of [...this.#streams.values()]) stream.receiveReset(MuxError.sessionClosed);
     this.#untyped.clear();
-    this.#resetIds.clear();
-    this.#skippedIds.clear();
+    this.#resetIds?.clear();
+    this.#skippedIds?.clear();
     if (end.kind === 'peer-closed' || end.kind === 'transport-error') this.#transport.destroy();
     this.#options.onClose(end);
   }
