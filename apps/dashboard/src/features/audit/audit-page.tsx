@@ -48,8 +48,13 @@ const read: Reader<AuditEvent> = (value) => {
   };
 };
 
-/** `ip_policy_created.v0` reads “ip policy created”. */
-const inWords = (type: string): string => type.replace(/\.v\d+$/, '').replaceAll('_', ' ');
+/** `ip_policy_created.v0` reads “IP policy created”. */
+function inWords(type: string): string {
+  const words = type.replace(/\.v\d+$/, '').replaceAll('_', ' ');
+  return words
+    .replace(/\b(ip|tls|tcp|api|ssh)\b/g, (word) => word.toUpperCase())
+    .replace(/^./, (first) => first.toUpperCase());
+}
 
 const kind: RecordKind<AuditEvent> = {
   path: '/audit_events',

@@ -34,7 +34,7 @@ export const targetKinds: readonly TargetKind[] = [
         kind: 'secret',
         name: 'webhookSecret',
         label: 'Signing secret',
-        help: 'So that the receiver knows who sends. May be empty.',
+        help: 'So that the receiver knows who sends. Left empty, one is made and shown once.',
       },
     ],
     body: (values) => ({ url: textOf(values.webhookUrl), signing_secret: optional(textOf(values.webhookSecret)) }),

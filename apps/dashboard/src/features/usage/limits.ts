@@ -56,7 +56,7 @@ export const readLimits: Reader<UsageLimits> = (value) => {
       { key: 'bytes', name: 'Traffic', ...fields.bytes_per_month, isMonthly: true, whenOver: refused(725) },
       {
         key: 'endpoints',
-        name: 'Endpoints online',
+        name: 'Endpoints of agents online',
         ...fields.endpoints,
         isMonthly: false,
         whenOver: 'A further one is refused with ERR_NGROK_351',

@@ -1,16 +1,23 @@
 'use client';
 
-import { useState } from 'react';
+import { useState, useSyncExternalStore } from 'react';
 import { bytes, count, text } from '../../lib/format.ts';
 import { join } from '../../ui/join.ts';
 import { UntrustedText } from '../../ui/untrusted-text.tsx';
 import type { UsageBucket } from './usage-days.ts';
 import { type Measure, stacksOf, type UsageSeries } from './usage-stacks.ts';
 
-const width = 960;
 const height = 180;
 const foot = 20;
 const colours = ['var(--c1)', 'var(--c2)', 'var(--c3)', 'var(--c4)', 'var(--c5)'];
+
+const narrow = '(max-width: 639px)';
+const isNarrowNow = () => matchMedia(narrow).matches;
+function watchWidth(onChange: () => void): () => void {
+  const query = matchMedia(narrow);
+  query.addEventListener('change', onChange);
+  return () => query.removeEventListener('change', onChange);
+}
 
 export interface UsageChartProps {
   readonly days: readonly UsageBucket[];
@@ -22,6 +29,9 @@ export interface UsageChartProps {
 
 /** One bar a day, its parts by endpoint. The same figures stand in a table for those who do not see it. */
 export function UsageChart({ days, endpoints, measure, evenPace }: UsageChartProps) {
+  const isNarrow = useSyncExternalStore(watchWidth, isNarrowNow, () => false);
+  // Drawn for the width that it has, so that its words stay as large as all others.
+  const width = isNarrow ? 400 : 960;
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const series = stacksOf(days, endpoints, measure);
   const shown = series.filter(({ url }) => !hidden.has(url ?? ''));
@@ -33,7 +43,7 @@ export function UsageChart({ days, endpoints, measure, evenPace }: UsageChartPro
   const step = width / Math.max(1, days.length);
   const bar = Math.min(28, step * 0.7);
   const say = (value: number) => text(measure === 'bytes' ? bytes(value) : count(value));
-  const everyNth = Math.ceil(days.length / 10);
+  const everyNth = Math.ceil(days.length / (isNarrow ? 5 : 10));
   const colourOf = (one: UsageSeries) => (one.url === null ? 'var(--control)' : (colours[series.indexOf(one)] ?? ''));
   return (
     <figure className="flex flex-col gap-3">
@@ -49,12 +59,7 @@ export function UsageChart({ days, endpoints, measure, evenPace }: UsageChartPro
         />
       )}
       <div className="overflow-x-auto">
-        <svg
-          viewBox={`0 0 ${width} ${height + foot}`}
-          role="img"
-          aria-label={`${measure} by day`}
-          className="min-w-[560px]"
-        >
+        <svg viewBox={`0 0 ${width} ${height + foot}`} role="img" aria-label={`${measure} by day`}>
           {[0.25, 0.5, 0.75, 1].map((part) => (
             <g key={part}>
               <line x1="0" x2={width} y1={height * (1 - part)} y2={height * (1 - part)} stroke="var(--line)" />

@@ -40,11 +40,11 @@ export function UsageLimitsSection({ limits }: { limits: UsageLimits }) {
         </p>
       </div>
       {!hasAny && <p className="text-ink-2">No limit is set.</p>}
-      <dl className="grid grid-cols-1 gap-x-12 border-t border-line sm:grid-cols-2">
+      <ul className="grid grid-cols-1 gap-x-12 border-t border-line sm:grid-cols-2">
         {limits.measured.map((measured) => (
           <Line key={measured.key} measured={measured} limits={limits} nowMs={nowMs} />
         ))}
-      </dl>
+      </ul>
       <p className="text-meta text-ink-3">
         {limits.ceilings
           .map(({ name, limit }) => `${name}: ${limit === null ? 'no limit' : figureText(count(limit))}`)
@@ -68,25 +68,29 @@ function Line({ measured, limits, nowMs }: { measured: Measured; limits: UsageLi
           ? `${Math.floor(part * 100)} % used.`
           : '';
   return (
-    <div data-limit={key} data-nearness={nearness} className="flex min-h-14 flex-col gap-1 border-b border-line py-2">
+    <li
+      data-limit={key}
+      data-nearness={nearness}
+      className={join('flex flex-col gap-1 border-b border-line py-2', limit === null ? 'min-h-9' : 'min-h-14')}
+    >
       <div className="figures flex items-baseline justify-between gap-3">
-        <dt className="text-ink-2">
+        <span className="text-ink-2">
           {name} <span className="text-meta text-ink-3">{isMonthly ? 'this month' : 'now'}</span>
-        </dt>
-        <dd>
+        </span>
+        <span>
           {say(measured, used)}
           <span className="text-ink-3"> {limit === null ? 'no limit' : `of ${say(measured, limit)}`}</span>
-        </dd>
+        </span>
       </div>
       {limit !== null && (
-        <dd>
+        <span>
           <svg viewBox="0 0 100 4" preserveAspectRatio="none" className="h-1 w-full" aria-hidden="true">
             <rect width="100" height="4" fill="var(--line)" />
             <rect width={100 * part} height="4" fill={bars[nearness]} />
           </svg>
-        </dd>
+        </span>
       )}
-      {note !== '' && <dd className={join('text-meta', words[nearness])}>{note}</dd>}
-    </div>
+      {note !== '' && <p className={join('text-meta', words[nearness])}>{note}</p>}
+    </li>
   );
 }
