@@ -3,10 +3,10 @@
 import { type SubmitEvent, useState } from 'react';
 import { askDashboard, nothing, whyNot } from '../../lib/rest/dashboard-client.ts';
 import { Button } from '../../ui/button.tsx';
-import { TextField } from '../../ui/text-field.tsx';
 import { quietLink } from '../session/entry-frame.tsx';
 import { useLinkToken } from './link-token.ts';
-import { newPasswordFault, newPasswordHelp } from './new-password.ts';
+import { newPasswordFault } from './new-password.ts';
+import { NewPasswordField } from './new-password-field.tsx';
 
 /** The end of a forgotten password. Nobody is signed in by it: codes and passkeys are asked for as always. */
 export function ChoosePasswordForm() {
@@ -41,18 +41,7 @@ export function ChoosePasswordForm() {
   }
   return (
     <form onSubmit={submit} noValidate className="flex flex-col gap-4">
-      <TextField
-        id="password"
-        label="New password"
-        type="password"
-        isLarge
-        autoComplete="new-password"
-        maxLength={1024}
-        help={newPasswordHelp}
-        fault={fault}
-        value={password}
-        onChange={(event) => setPassword(event.target.value)}
-      />
+      <NewPasswordField label="New password" fault={fault} value={password} onChange={setPassword} />
       <p role="alert" className="text-cinnabar empty:hidden">
         {problem}
       </p>

@@ -1,15 +1,14 @@
 'use client';
 
-import { type SubmitEvent, useEffect, useState } from 'react';
+import { useEffect, useState } from 'react';
 import { askDashboard, type DashboardAnswer, nothing, whyNot } from '../../lib/rest/dashboard-client.ts';
 import { roleName } from '../../lib/roles.ts';
 import { object, oneOf, type Reader, text } from '../../lib/shape.ts';
 import { Button } from '../../ui/button.tsx';
-import { TextField } from '../../ui/text-field.tsx';
 import { UntrustedText } from '../../ui/untrusted-text.tsx';
 import { quietLink } from '../session/entry-frame.tsx';
 import { useLinkToken } from './link-token.ts';
-import { newPasswordFault, newPasswordHelp } from './new-password.ts';
+import { type NewPerson, NewPersonForm } from './new-person-form.tsx';
 
 interface Facts {
   readonly account: string;
@@ -69,7 +68,7 @@ export function InvitationForm({ person }: InvitationFormProps) {
       {state === 'link-expired' ? (
         <FreshLink token={token} email={email} />
       ) : person === null ? (
-        <NewPerson token={token} email={email} />
+        <AsNewPerson token={token} email={email} />
       ) : person.email === email ? (
         <AsMyself token={token} csrfToken={person.csrfToken} />
       ) : (
@@ -130,54 +129,18 @@ function AsMyself({ token, csrfToken }: { token: string; csrfToken: string }) {
   );
 }
 
-function NewPerson({ token, email }: { token: string; email: string }) {
-  const [values, setValues] = useState({ name: '', password: '' });
-  const [fault, setFault] = useState<string | null>(null);
-  const [problem, setProblem] = useState<{ text: string; wantsSignIn: boolean } | null>(null);
-  const [isBusy, setBusy] = useState(false);
-  const submit = async (event: SubmitEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const found = newPasswordFault(values.password);
-    setFault(found);
-    if (isBusy || found) return;
-    setBusy(true);
-    setProblem(null);
-    const answer = await askDashboard('POST', '/invitation/accept', { body: { token, ...values }, read: nothing });
-    if (answer.kind === 'ok') return location.assign('/');
-    setBusy(false);
-    const wantsSignIn = answer.kind === 'refused' && answer.refusal.code === 4010;
-    setProblem({ text: wantsSignIn ? `${email} has a user here already.` : whyNot(answer), wantsSignIn });
+function AsNewPerson({ token, email }: { token: string; email: string }) {
+  const accept = async ({ name, password }: NewPerson) => {
+    const answer = await askDashboard('POST', '/invitation/accept', { body: { token, name, password }, read: nothing });
+    if (answer.kind !== 'ok') {
+      const isKnown = answer.kind === 'refused' && answer.refusal.code === 4010;
+      return isKnown ? `${email} has a user here already.` : whyNot(answer);
+    }
+    location.assign('/');
+    return null;
   };
   return (
-    <form onSubmit={submit} noValidate className="flex flex-col gap-4">
-      <input type="hidden" autoComplete="username" value={email} readOnly />
-      <TextField
-        id="name"
-        label="Your name"
-        isLarge
-        autoComplete="name"
-        maxLength={200}
-        value={values.name}
-        onChange={(event) => setValues({ ...values, name: event.target.value })}
-      />
-      <TextField
-        id="password"
-        label="Password"
-        type="password"
-        isLarge
-        autoComplete="new-password"
-        maxLength={1024}
-        help={newPasswordHelp}
-        fault={fault}
-        value={values.password}
-        onChange={(event) => setValues({ ...values, password: event.target.value })}
-      />
-      <p role="alert" className="text-cinnabar empty:hidden">
-        {problem?.text}
-      </p>
-      <Button tone="primary" type="submit" disabled={isBusy} className="h-9">
-        Join the account
-      </Button>
+    <NewPersonForm email={email} submit="Join the account" onSubmit={accept}>
       <p className="text-meta text-ink-3">
         Do you have a user here?{' '}
         <a href="/sign-in" target="_blank" rel="noreferrer" className={quietLink}>
@@ -185,6 +148,6 @@ function NewPerson({ token, email }: { token: string; email: string }) {
         </a>{' '}
         as {email}, then load this page again.
       </p>
-    </form>
+    </NewPersonForm>
   );
 }
