@@ -24,7 +24,9 @@ const eventDays = 30;
 const auditDays = 366;
 /** How long an edge may be away and still learn what was removed meanwhile. */
 const goneDays = 14;
-const exchangesASweep = 20_000;
+/** Rows that one statement removes, and how many times one sweep does it: more than edges bring in a minute. */
+const exchangesABatch = 20_000;
+const exchangeBatchesMax = 10;
 const usageMinuteDays = 2;
 const usageHourDays = 60;
 const usageDays = 800;
@@ -52,7 +54,9 @@ export function startSweeper(context: ApiContext, afterwards: () => Promise<void
       await deleteExpiredHolds(database.queries, at);
       await deleteReceiptsBefore(database.queries, before(receiptDays * DAY_MS));
       await deleteEventsBefore(database.queries, before(eventDays * DAY_MS));
-      await deleteOldExchanges(database.queries, at, exchangesASweep);
+      for (let batch = 0; batch < exchangeBatchesMax; batch += 1) {
+        if ((await deleteOldExchanges(database.queries, at, exchangesABatch)) < exchangesABatch) break;
+      }
       await deleteAuditEventsBefore(database.queries, before(auditDays * DAY_MS));
       await database.transaction((tx) => forgetGoneBefore(tx, before(goneDays * DAY_MS)));
       await rollUp(database, before);
