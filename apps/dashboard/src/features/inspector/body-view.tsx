@@ -89,6 +89,7 @@ export function BodyView({ side, total }: { side: ExchangeSide; total: number })
 function Shown({ view }: { view: View }) {
   switch (view.kind) {
     case 'json':
+    case 'xml':
     case 'text':
       return <Text text={view.text} />;
     case 'form':
@@ -132,6 +133,7 @@ function nameOf(view: View): string {
   const names: Record<View['kind'], string> = {
     empty: '',
     json: 'JSON',
+    xml: 'XML',
     form: 'Form',
     events: 'Events',
     image: 'Image',

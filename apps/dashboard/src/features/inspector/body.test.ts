@@ -11,6 +11,16 @@ describe('the view of a body', () => {
     ['text/plain', ' {"a":1}', { kind: 'json', text: '{\n  "a": 1\n}' }],
     ['application/json', '{"a":', { kind: 'text', text: '{"a":' }],
     [
+      'text/xml; charset=utf-8',
+      '<?xml version="1.0"?><a x="1"><!-- <b> --><b>one</b><c/><d><![CDATA[<e>]]></d></a>',
+      {
+        kind: 'xml',
+        text: '<?xml version="1.0"?>\n<a x="1">\n  <!-- <b> -->\n  <b>one</b>\n  <c/>\n  <d>\n    <![CDATA[<e>]]>\n  </d>\n</a>',
+      },
+    ],
+    ['image/svg+xml', '<svg><g></svg>', { kind: 'text', text: '<svg><g></svg>' }],
+    ['application/xml', `<a>${'<!-- '.repeat(10)}`, { kind: 'text', text: `<a>${'<!-- '.repeat(10)}` }],
+    [
       'application/x-www-form-urlencoded',
       'a=1&b=%C3%A4+b',
       {
@@ -23,7 +33,7 @@ describe('the view of a body', () => {
     ],
     ['text/event-stream', 'data: a\n\ndata: b\n\n', { kind: 'events', events: ['data: a', 'data: b'] }],
     ['text/html', '<script>alert(1)</script>', { kind: 'text', text: '<script>alert(1)</script>' }],
-    ['image/svg+xml', '<svg onload="x"/>', { kind: 'text', text: '<svg onload="x"/>' }],
+    ['image/svg+xml', '<svg onload="x"/>', { kind: 'xml', text: '<svg onload="x"/>' }],
     ['', '', { kind: 'empty' }],
   ])('%s %s', (type, body, view) => {
     expect(viewOf(bytes(body), type, false)).toEqual(view);

@@ -2,6 +2,7 @@
 export type BodyView =
   | { readonly kind: 'empty' }
   | { readonly kind: 'json'; readonly text: string }
+  | { readonly kind: 'xml'; readonly text: string }
   | { readonly kind: 'form'; readonly pairs: readonly (readonly [string, string])[] }
   | { readonly kind: 'events'; readonly events: readonly string[] }
   | { readonly kind: 'image'; readonly url: string }
@@ -78,7 +79,58 @@ export function viewOf(bytes: Uint8Array, contentType: string, isCut: boolean): 
     const pretty = prettyJson(text);
     if (pretty !== null) return { kind: 'json', text: pretty };
   }
+  if (/^(application|text)\/xml$|\+xml$/.test(type) && !isCut) {
+    const pretty = prettyXml(text);
+    if (pretty !== null) return { kind: 'xml', text: pretty };
+  }
   return { kind: 'text', text };
+}
+
+/** Tags, comments, sections and the text between them; null when one is not closed. Reads each character once. */
+function xmlParts(text: string): string[] | null {
+  const parts: string[] = [];
+  for (let at = 0; at < text.length; ) {
+    let end = text.indexOf('<', at);
+    if (end === -1) end = text.length;
+    if (end === at) {
+      const close = text.startsWith('<!--', at) ? '-->' : text.startsWith('<![CDATA[', at) ? ']]>' : '>';
+      const found = text.indexOf(close, at);
+      if (found === -1) return null;
+      end = found + close.length;
+    }
+    parts.push(text.slice(at, end));
+    at = end;
+  }
+  return parts;
+}
+
+/** One element a line, indented by depth; null when elements do not fit into one another. Only ever shown as text. */
+export function prettyXml(text: string): string | null {
+  const lines: string[] = [];
+  const open: string[] = [];
+  const parts = xmlParts(text);
+  if (parts === null) return null;
+  const line = (part: string): number => lines.push(`${'  '.repeat(open.length)}${part}`);
+  for (let at = 0; at < parts.length; at += 1) {
+    const part = (parts[at] ?? '').trim();
+    const [, closes = '', name = '', itself = ''] = part.match(/^<(\/?)([^\s!?/>]+)[^>]*?(\/?)>$/) ?? [];
+    if (part === '') continue;
+    if (name === '' || itself === '/') line(part);
+    else if (closes === '/') {
+      if (open.pop() !== name) return null;
+      line(part);
+    } else {
+      const [words = '', end = ''] = parts.slice(at + 1, at + 3);
+      if (end === `</${name}>` && !words.startsWith('<')) {
+        line(`${part}${words.trim()}${end}`);
+        at += 2;
+      } else {
+        line(part);
+        open.push(name);
+      }
+    }
+  }
+  return open.length === 0 ? lines.join('\n') : null;
 }
 
 export function prettyJson(text: string): string | null {

@@ -20,7 +20,7 @@ import { PolicyRules } from './policy-rules.tsx';
 import { ReplayForm } from './replay-form.tsx';
 import { Replays } from './replays.tsx';
 import { TimingLintel } from './timing-bar.tsx';
-import { clock, durationOf, Method, Status, sizeOf } from './words.tsx';
+import { clock, Method, Status, sizeOf } from './words.tsx';
 
 type Tab = 'Summary' | 'Request' | 'Response' | 'Messages' | 'Replays';
 
@@ -240,35 +240,6 @@ function Summary({ detail, onOpen }: { detail: Detail; onOpen: (id: string) => v
   const { replay_of: replayOf } = detail;
   return (
     <>
-      <Facts>
-        <Fact label="Endpoint">
-          <span className="font-mono text-url">
-            <UntrustedText text={detail.url} />
-          </span>
-        </Fact>
-        {detail.agent !== null && (
-          <Fact label="Agent">
-            <UntrustedText text={detail.agent} />
-          </Fact>
-        )}
-        <Fact label="Sent · received">
-          {sizeOf(detail.request_bytes)} · {sizeOf(detail.response_bytes)}
-        </Fact>
-        <Fact label="Took">{durationOf(detail)}</Fact>
-        {detail.outcome !== 'complete' && <Fact label="Ended">{endings[detail.outcome]}</Fact>}
-        {replayOf !== null && (
-          <Fact label="Repeats">
-            <button
-              type="button"
-              onClick={() => onOpen(replayOf)}
-              className="font-mono text-url text-lapis hover:underline"
-            >
-              {replayOf}
-            </button>
-            {detail.replayed_by !== null && <span className="text-meta text-ink-3"> by {detail.replayed_by}</span>}
-          </Fact>
-        )}
-      </Facts>
       <PolicyRules detail={detail} />
       {detail.request === null ? (
         <p className="text-ink-3">Only the line was kept. Headers and bodies are kept when capture is set to “full”.</p>
@@ -286,6 +257,34 @@ function Summary({ detail, onOpen }: { detail: Detail; onOpen: (id: string) => v
           )}
         </div>
       )}
+      <Facts>
+        <Fact label="Endpoint">
+          <span className="font-mono text-url">
+            <UntrustedText text={detail.url} />
+          </span>
+        </Fact>
+        {detail.agent !== null && (
+          <Fact label="Agent">
+            <UntrustedText text={detail.agent} />
+          </Fact>
+        )}
+        <Fact label="Sent · received">
+          {sizeOf(detail.request_bytes)} · {sizeOf(detail.response_bytes)}
+        </Fact>
+        {detail.outcome !== 'complete' && <Fact label="Ended">{endings[detail.outcome]}</Fact>}
+        {replayOf !== null && (
+          <Fact label="Repeats">
+            <button
+              type="button"
+              onClick={() => onOpen(replayOf)}
+              className="font-mono text-url text-lapis hover:underline"
+            >
+              {replayOf}
+            </button>
+            {detail.replayed_by !== null && <span className="text-meta text-ink-3"> by {detail.replayed_by}</span>}
+          </Fact>
+        )}
+      </Facts>
     </>
   );
 }

@@ -371,35 +371,57 @@ function List({ lines, scaleMs, openId, isNarrow, onOpen, onEnd, hrefOf }: ListP
 
   const top = virtual.getVirtualItems()[0]?.start ?? 0;
   return (
-    <section
-      ref={scroller}
-      aria-label="Requests"
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys
-      tabIndex={0}
-      className="min-h-0 flex-1 overflow-y-auto overflow-x-hidden"
-      onScroll={(event) => {
-        const { scrollTop, clientHeight, scrollHeight } = event.currentTarget;
-        if (scrollTop + clientHeight > scrollHeight - 4 * rowHeight) onEnd();
-      }}
+    <>
+      <ListHead isNarrow={isNarrow} />
+      <section
+        ref={scroller}
+        aria-label="Requests"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys
+        tabIndex={0}
+        className="min-h-0 flex-1 overflow-y-auto overflow-x-hidden"
+        onScroll={(event) => {
+          const { scrollTop, clientHeight, scrollHeight } = event.currentTarget;
+          if (scrollTop + clientHeight > scrollHeight - 4 * rowHeight) onEnd();
+        }}
+      >
+        {/* Set by script, so the content security policy has nothing against these styles. */}
+        <ul className="relative" style={{ height: virtual.getTotalSize(), paddingTop: top }}>
+          {virtual.getVirtualItems().map(({ index, key }) => {
+            const line = lines[index];
+            return line ? (
+              <ListRow
+                key={key}
+                line={line}
+                scaleMs={scaleMs}
+                isOpen={line.id === openId}
+                isNarrow={isNarrow}
+                href={hrefOf(line.id)}
+                onOpen={onOpen}
+              />
+            ) : null;
+          })}
+        </ul>
+      </section>
+    </>
+  );
+}
+
+/** Names of the columns, for the eye: a row is read out with its own words. */
+function ListHead({ isNarrow }: { isNarrow: boolean }) {
+  return (
+    <div
+      aria-hidden
+      className="flex h-8 shrink-0 items-center gap-3 overflow-y-scroll border-b border-line px-6 text-label text-ink-3 [scrollbar-color:transparent_transparent] max-sm:hidden"
     >
-      {/* Set by script, so the content security policy has nothing against these styles. */}
-      <ul className="relative" style={{ height: virtual.getTotalSize(), paddingTop: top }}>
-        {virtual.getVirtualItems().map(({ index, key }) => {
-          const line = lines[index];
-          return line ? (
-            <ListRow
-              key={key}
-              line={line}
-              scaleMs={scaleMs}
-              isOpen={line.id === openId}
-              isNarrow={isNarrow}
-              href={hrefOf(line.id)}
-              onOpen={onOpen}
-            />
-          ) : null;
-        })}
-      </ul>
-    </section>
+      <span className="w-[86px] shrink-0">Time</span>
+      {!isNarrow && <span className="w-[200px] shrink-0 max-md:hidden">Host</span>}
+      <span className="w-[58px] shrink-0">Method</span>
+      <span className="min-w-0 flex-1">Path</span>
+      <span className="w-[84px] shrink-0 text-right">Status</span>
+      <span className="w-[64px] shrink-0" />
+      <span className="w-[64px] shrink-0 text-right">Duration</span>
+      {!isNarrow && <span className="w-[64px] shrink-0 text-right max-md:hidden">Size</span>}
+    </div>
   );
 }
 

@@ -1,6 +1,9 @@
-import type { ExchangeLine } from './exchange.ts';
-import { isFailure } from './exchange.ts';
+import { join } from '../../ui/join.ts';
+import { type ExchangeLine, hasMessages, isFailure } from './exchange.ts';
 import { durationOf, milliseconds } from './words.tsx';
+
+/** The colour of a hop that fails. */
+const fault = 'var(--s5)';
 
 interface Hop {
   readonly name: string;
@@ -10,16 +13,20 @@ interface Hop {
 }
 
 /** Where the time of an exchange went, by hop. The tunnel's part is the round trip as last measured. */
-export function hopsOf({ timing }: ExchangeLine): readonly Hop[] {
+export function hopsOf(line: ExchangeLine): readonly Hop[] {
+  const { timing } = line;
   const policy = timing.policy_ms ?? 0;
   const wait = timing.wait_ms ?? 0;
   const tunnel = Math.min(timing.tunnel_ms ?? 0, wait);
   const rest = Math.max(0, timing.total_ms - policy - wait);
   return [
-    { name: 'Edge', ms: rest, color: 'var(--h1)', note: 'read and wrote the bodies' },
+    // A connection that stays open is not the edge's time.
+    hasMessages(line)
+      ? { name: 'Messages', ms: rest, color: 'var(--control)', note: 'while it was open' }
+      : { name: 'Edge', ms: rest, color: 'var(--h1)', note: 'with the bodies' },
     { name: 'Policy', ms: policy, color: 'var(--h2)', note: timing.policy_ms === null ? 'none' : 'ran its rules' },
-    { name: 'Tunnel', ms: tunnel, color: 'var(--h3)', note: 'round trip to the agent' },
-    { name: 'Upstream', ms: wait - tunnel, color: 'var(--h4)', note: 'until it began to answer' },
+    { name: 'Tunnel', ms: tunnel, color: 'var(--h3)', note: 'to the agent and back' },
+    { name: 'Upstream', ms: wait - tunnel, color: 'var(--h4)', note: 'until it answered' },
   ];
 }
 
@@ -51,7 +58,7 @@ export function TimingLintel({ line, policyNote }: { line: ExchangeLine; policyN
     ...hopsOf(line).map((hop) => ({
       ...hop,
       note: hop.name === 'Policy' && policyNote !== null ? policyNote : hop.note,
-      color: isFailure(line) && hop.name === 'Upstream' && hop.ms > 0 ? 'var(--s5)' : hop.color,
+      color: isFailure(line) && line.timing.wait_ms !== null && hop.name === 'Upstream' ? fault : hop.color,
     })),
   ];
   const total = Math.max(line.timing.total_ms, 0.001);
@@ -65,27 +72,55 @@ export function TimingLintel({ line, policyNote }: { line: ExchangeLine; policyN
           return <rect key={name} x={x} width={(ms / total) * 1000} height="7" fill={color} />;
         })}
       </svg>
-      <dl className="figures grid grid-cols-5 border-line max-sm:grid-cols-2 [&>*:not(:first-child)]:border-l [&>*]:border-line">
+      <dl className="figures grid grid-cols-5 gap-x-3 gap-y-2 max-sm:grid-cols-2">
         {hops.map(({ name, ms, note, color }) => (
-          <div key={name} className="min-w-0 px-3 py-1.5 first:pl-0">
-            <dt className="flex items-center gap-1.5 text-meta text-ink-2">
-              <svg viewBox="0 0 8 8" width="8" height="8" aria-hidden="true">
-                <rect width="8" height="8" rx="1" fill={color} />
-              </svg>
-              {name}
-            </dt>
-            <dd className="font-strong">{milliseconds(ms)}</dd>
-            <dd className="truncate text-label text-ink-3">{note}</dd>
-          </div>
+          <Column
+            key={name}
+            name={name}
+            figure={milliseconds(ms)}
+            note={note}
+            color={color}
+            isAtFault={color === fault}
+          />
         ))}
-        <div className="min-w-0 px-3 py-1.5">
-          <dt className="text-meta text-ink-2">Total</dt>
-          <dd className="font-strong">{durationOf(line)}</dd>
-          <dd className="truncate text-label text-ink-3">
-            {line.timing.wait_ms === null ? 'nothing was sent on' : 'from first to last byte'}
-          </dd>
-        </div>
+        <Column
+          name="Total"
+          figure={durationOf(line)}
+          note={line.timing.wait_ms === null ? 'nothing was sent on' : 'from first to last byte'}
+          color="var(--ink)"
+          isAtFault={false}
+        />
       </dl>
     </figure>
+  );
+}
+
+function Column({
+  name,
+  figure,
+  note,
+  color,
+  isAtFault,
+}: {
+  name: string;
+  figure: string;
+  note: string;
+  color: string;
+  isAtFault: boolean;
+}) {
+  return (
+    <div className="relative min-w-0 pt-1.5 pl-3.5">
+      <svg
+        viewBox="0 0 4 48"
+        preserveAspectRatio="none"
+        className="absolute inset-y-0 left-0 h-full w-1"
+        aria-hidden="true"
+      >
+        <rect width="4" height="48" fill={color} />
+      </svg>
+      <dt className="text-meta text-ink-2">{name}</dt>
+      <dd className={join('font-strong', isAtFault && 'text-cinnabar')}>{figure}</dd>
+      <dd className="text-label text-ink-3">{note}</dd>
+    </div>
   );
 }
