@@ -1,7 +1,9 @@
 import {
+  deflateAgreement,
   EventReader,
   type Fields,
   FrameReader,
+  InflateBudget,
   type ReadMessage,
   type RequestHead,
   RequestParser,
@@ -9,7 +11,8 @@ import {
   type StreamMessage,
 } from '@portico/http1';
 import type { Capture, CaptureStore } from './capture/capture-store.ts';
-import { fieldOf } from './capture/captured-message.ts';
+import { fieldOf, fieldsOf } from './capture/captured-message.ts';
+import { deflatedBytesMax, FrameInflater } from './capture/frame-inflater.ts';
 import type { Clock } from './clock.ts';
 import {
   answersAsTls,
@@ -59,6 +62,8 @@ export interface HttpTapOptions {
   onFinding?(finding: Finding): void;
 }
 
+/** For what is looked at by the way: traffic has the processor first. */
+const inflateBudget = new InflateBudget({ bytesASecond: 2_000_000, nowMs: () => performance.now() });
 const pathCharsMax = 1024;
 let lastId = 0;
 
@@ -219,10 +224,19 @@ export class HttpTap implements StreamTap {
       return;
     }
     this.#mode = 'frames';
+    const deflate = deflateAgreement(fieldsOf(fields, 'sec-websocket-extensions'));
     this.#frames = {
-      visitor: new FrameReader(this.#taker('visitor')),
-      upstream: new FrameReader(this.#taker('upstream')),
+      visitor: this.#frameReader('visitor', deflate?.visitorStartsAnew ?? null),
+      upstream: this.#frameReader('upstream', deflate?.upstreamStartsAnew ?? null),
     };
+  }
+
+  /** @param startsAnew null where nothing is deflated */
+  #frameReader(from: StreamMessage['from'], startsAnew: boolean | null): FrameReader {
+    const take = this.#taker(from);
+    if (startsAnew === null) return new FrameReader(take);
+    const inflater = new FrameInflater({ startsAnew, budget: inflateBudget, take });
+    return new FrameReader((frame) => inflater.onFrame(frame), deflatedBytesMax);
   }
 
   /** What came in the same bytes as the head of the 101. */

@@ -18,6 +18,7 @@ export {
   type RequestLimits,
   type ResponseLimits,
 } from './limits.ts';
+export { type DeflateAgreement, deflateAgreement, InflateBudget, MessageInflater } from './message-inflater.ts';
 export {
   EventReader,
   FrameReader,

@@ -1,10 +1,10 @@
 import type { CapturedExchange, CapturedSide, CaptureRule, ExchangeEnd } from '@portico/api-contract/internal';
 import { getField } from '@portico/http-rules';
+import type { InflateBudget } from '@portico/http1';
 import { EventReader, type Fields, messageBytesMax, type RequestHead, type ResponseHead } from '@portico/http1';
 import { PolicyTrace } from '@portico/traffic-policy';
 import type { Exchange, ExchangeHandler, TakenOver, Visitor } from '../proxy/exchange.ts';
 import { BodyStart } from './body-start.ts';
-import type { InflateBudget } from './message-inflater.ts';
 import type { MessageQueue } from './message-queue.ts';
 import type { ExchangeNotes } from './recorder.ts';
 import { SocketWatch } from './socket-watch.ts';

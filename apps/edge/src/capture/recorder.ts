@@ -1,5 +1,6 @@
 import { type CaptureRule, replayClaim, replayField, replayPurpose } from '@portico/api-contract/internal';
 import { getField } from '@portico/http-rules';
+import { InflateBudget } from '@portico/http1';
 import { newId } from '@portico/service';
 import type { ActionResult, PolicyTrace } from '@portico/traffic-policy';
 import type { Endpoint } from '../endpoint/endpoint.ts';
@@ -7,7 +8,6 @@ import type { TrafficEvents } from '../observe/traffic-events.ts';
 import type { Exchange } from '../proxy/exchange.ts';
 import type { KeyRing } from '../session/key-ring.ts';
 import type { CaptureReporter } from './capture-reporter.ts';
-import { InflateBudget } from './message-inflater.ts';
 import { RecordedExchange } from './recorded-exchange.ts';
 
 /**

@@ -1,9 +1,9 @@
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Socket } from 'node:net';
 import { deflateRawSync } from 'node:zlib';
+import { InflateBudget, MessageInflater } from '@portico/http1';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { InflateBudget, MessageInflater } from './message-inflater.ts';
 import { MessageQueue } from './message-queue.ts';
 import { SocketWatch } from './socket-watch.ts';
 

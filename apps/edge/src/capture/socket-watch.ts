@@ -1,7 +1,13 @@
 import { getFields } from '@portico/http-rules';
-import { type Fields, FrameReader, type ReadMessage } from '@portico/http1';
+import {
+  deflateAgreement,
+  type Fields,
+  FrameReader,
+  type InflateBudget,
+  MessageInflater,
+  type ReadMessage,
+} from '@portico/http1';
 import type { SocketWatcher } from '../proxy/exchange.ts';
-import { type InflateBudget, MessageInflater } from './message-inflater.ts';
 import { MESSAGE_BYTES_KEPT, type MessageQueue, type SeenMessage } from './message-queue.ts';
 
 /** Kept of a message that has to be inflated: all of it, or it is shown as it travelled. */
@@ -21,7 +27,7 @@ export class SocketWatch implements SocketWatcher {
    */
   constructor(options: { queue: MessageQueue | null; fields: Fields; budget: InflateBudget; onOver: () => void }) {
     const { queue, fields, budget, onOver } = options;
-    const deflate = deflateOf(fields);
+    const deflate = deflateAgreement(getFields(fields, 'sec-websocket-extensions'));
     const direction = (from: SeenMessage['from'], startsAnew: boolean): WebSocketDirection | null =>
       queue === null
         ? null
@@ -126,19 +132,4 @@ class WebSocketDirection {
       compressed: plain === null,
     };
   }
-}
-
-/** What the 101 agreed to (RFC 7692 section 7.1); null without compression. */
-function deflateOf(fields: Fields): { visitorStartsAnew: boolean; upstreamStartsAnew: boolean } | null {
-  for (const value of getFields(fields, 'sec-websocket-extensions')) {
-    for (const extension of value.split(',')) {
-      const [name = '', ...parameters] = extension.split(';').map((part) => part.trim().toLowerCase());
-      if (name !== 'permessage-deflate') continue;
-      return {
-        visitorStartsAnew: parameters.includes('client_no_context_takeover'),
-        upstreamStartsAnew: parameters.includes('server_no_context_takeover'),
-      };
-    }
-  }
-  return null;
 }

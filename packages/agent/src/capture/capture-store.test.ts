@@ -1,5 +1,6 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { constants, deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../clock.ts';
 import { HttpTap } from '../http-tap.ts';
@@ -95,6 +96,51 @@ describe('kept exchanges', () => {
     const frame = Buffer.concat([Buffer.from([0x82, 126, 0x10, 0x00]), Buffer.alloc(4096)]);
     for (let i = 0; i < 1000; i += 1) tap.response(frame);
     expect(captures.bytes).toBeLessThanOrEqual(100_000);
+  });
+
+  it('hold deflated messages inflated, in pieces too, as long as they can be read', () => {
+    const captures = new CaptureStore();
+    const tap = tapInto(captures);
+    tap.request(Buffer.from('GET /ws HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'));
+    tap.response(
+      Buffer.from(
+        'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-extensions: permessage-deflate; server_no_context_takeover\r\n\r\n',
+      ),
+    );
+    const deflated = (text: string): Buffer =>
+      deflateRawSync(text, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4);
+    const frame = (first: number, payload: Buffer): Buffer =>
+      payload.length < 126
+        ? Buffer.concat([Buffer.from([first, payload.length]), payload])
+        : Buffer.concat([Buffer.from([first, 126, payload.length >> 8, payload.length & 0xff]), payload]);
+    tap.response(frame(0xc1, deflated('hello, hello, hello')));
+    const whole = deflated('in two pieces');
+    tap.response(frame(0x41, whole.subarray(0, 5)));
+    tap.response(frame(0x89, Buffer.from('ping')));
+    tap.response(frame(0x80, whole.subarray(5)));
+    tap.response(frame(0xc1, deflated('x'.repeat(10_000))));
+    // Too much to be inflated: told as it travelled. The next one begins anew.
+    const bomb = deflated('y'.repeat(200_000));
+    tap.response(frame(0xc2, bomb));
+    tap.response(frame(0xc1, deflated('after')));
+    tap.response(frame(0x81, Buffer.from('plain')));
+    const told = captures
+      .list()[0]
+      ?.messages.map(({ kind, bytes, payload, isCompressed }) => [
+        kind,
+        bytes,
+        payload.length > 100 ? payload.length : payload.toString(),
+        isCompressed,
+      ]);
+    expect(told).toEqual([
+      ['text', 19, 'hello, hello, hello', false],
+      ['ping', 4, 'ping', false],
+      ['text', 13, 'in two pieces', false],
+      ['text', 10_000, 4096, false],
+      ['binary', bomb.length, bomb.length, true],
+      ['text', 5, 'after', false],
+      ['text', 5, 'plain', false],
+    ]);
   });
 
   it('hold a chunked answer in one chunk with its trailers', () => {

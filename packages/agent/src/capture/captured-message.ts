@@ -59,6 +59,14 @@ export function fieldOf(fields: Fields, name: string): string | null {
   return null;
 }
 
+/** Every value of a field. `name` is in lower case. */
+export function fieldsOf(fields: Fields, name: string): string[] {
+  const values: string[] = [];
+  for (let i = 0; i + 1 < fields.length; i += 2)
+    if (fields[i]?.toLowerCase() === name) values.push(fields[i + 1] ?? '');
+  return values;
+}
+
 /** Every value under its name, the name as it came first. */
 export function groupFields(fields: Fields): Record<string, string[]> {
   const grouped = new Map<string, { name: string; values: string[] }>();

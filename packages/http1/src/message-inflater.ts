@@ -10,7 +10,7 @@ const WINDOW_BYTES = 32_768;
 const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 
 /**
- * How much may be inflated for people who look, by the whole edge: traffic has the processor first. Whoever finds
+ * How much may be inflated for people who look, by the whole process: traffic has the processor first. Whoever finds
  * nothing left shows what it has compressed.
  */
 export class InflateBudget {
@@ -79,4 +79,28 @@ export class MessageInflater {
     this.#window = Buffer.alloc(0);
     return null;
   }
+}
+
+export interface DeflateAgreement {
+  readonly visitorStartsAnew: boolean;
+  readonly upstreamStartsAnew: boolean;
+}
+
+/**
+ * What a 101 agreed to (RFC 7692 section 7.1); null without compression.
+ *
+ * @param values of its `Sec-WebSocket-Extensions` fields
+ */
+export function deflateAgreement(values: readonly string[]): DeflateAgreement | null {
+  for (const value of values) {
+    for (const extension of value.split(',')) {
+      const [name = '', ...parameters] = extension.split(';').map((part) => part.trim().toLowerCase());
+      if (name !== 'permessage-deflate') continue;
+      return {
+        visitorStartsAnew: parameters.includes('client_no_context_takeover'),
+        upstreamStartsAnew: parameters.includes('server_no_context_takeover'),
+      };
+    }
+  }
+  return null;
 }
