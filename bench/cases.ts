@@ -89,7 +89,7 @@ export const cases: readonly Case[] = [
 ];
 
 function bulkBytes(quick: boolean): number {
-  return (quick ? 64 : 512) * 1024 * 1024;
+  return (quick ? 64 : 1024) * 1024 * 1024;
 }
 
 function requests(id: string, title: string, path: BodyPath, connections: number, browser = false): Case {

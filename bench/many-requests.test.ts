@@ -29,7 +29,15 @@ describe('millions of requests', () => {
         expect(faults).toEqual([]);
         done += units;
       }
-      samples.push({ edge: residentBytes(platform.ready.pids.edge), agent: residentBytes(tunnel.child.pid ?? 0) });
+      const sample = { edge: residentBytes(platform.ready.pids.edge), agent: residentBytes(tunnel.child.pid ?? 0) };
+      samples.push(sample);
+      // The long one takes a while, and its figures are worth having.
+      if (process.env.PORTICO_LONG === '1') {
+        const mib = (bytes: number): string => `${(bytes / MiB).toFixed(0)} MiB`;
+        process.stdout.write(
+          `${(stage + 1) * perStage} requests: edge ${mib(sample.edge)}, agent ${mib(sample.agent)}\n`,
+        );
+      }
     }
     for (const side of ['edge', 'agent'] as const) {
       const median = (from: number, to: number): number =>

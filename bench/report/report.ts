@@ -6,6 +6,7 @@ import type { Measurement } from '../measurement.ts';
 import type { MemoryFigures } from '../memory.ts';
 import { type Spread, spread } from '../statistics.ts';
 import { barChart, figure } from './chart.ts';
+import { type CaseFigures, targetTable } from './targets.ts';
 
 export interface ContestantLine {
   readonly name: string;
@@ -51,7 +52,8 @@ export function writeReport(folder: string, run: Run, cases: readonly Case[]): s
   mkdirSync(folder, { recursive: true });
   const at = (suffix: string): string => join(folder, `${run.date}${suffix}`);
   writeFileSync(at('.json'), `${JSON.stringify(run, null, 1)}\n`);
-  const parts = [head(run), contestantTable(run.contestants)];
+  const targets = targetTable({ of: (caseId) => figuresOf(run, caseId), memory: run.memory });
+  const parts = [head(run), ...(targets === '' ? [] : [targets]), contestantTable(run.contestants)];
   for (const each of cases) {
     const measurements = run.measurements.filter(({ caseId }) => caseId === each.id);
     if (measurements.length === 0) continue;
@@ -155,6 +157,19 @@ function rowsOf(measurements: readonly Measurement[]): Row[] {
     });
   }
   return rows.sort((a, b) => a.totalUs.median - b.totalUs.median);
+}
+
+function figuresOf({ measurements }: Run, id: string): CaseFigures[] {
+  return rowsOf(measurements.filter(({ caseId }) => caseId === id)).map(
+    ({ name, totalUs, timesN, perSecond, p50, notes }) => ({
+      name,
+      totalUs: totalUs.median,
+      timesN: timesN?.median ?? null,
+      perSecond: perSecond.median,
+      p50: p50?.median ?? null,
+      notes,
+    }),
+  );
 }
 
 function caseSection(each: Case, rows: readonly Row[], measurements: readonly Measurement[], date: string): string {
