@@ -69,6 +69,11 @@ describe('the inspector', () => {
   function answer(request: IncomingMessage, response: ServerResponse): void {
     switch (request.url?.split('?')[0]) {
       case '/api/checkout':
+        if (request.url?.endsWith('?again')) {
+          response.writeHead(409, { 'content-type': 'application/json', 'x-cart': 'other' });
+          response.end('{"allowed":["eur","usd"],"total":12}');
+          return;
+        }
         response.writeHead(422, { 'content-type': 'application/json' });
         response.end('{"error":"currency not enabled","allowed":["eur","gbp"]}');
         return;
@@ -150,8 +155,20 @@ describe('the inspector', () => {
     expect(sent).toMatchObject({ method: 'POST', url: '/api/checkout?again', body: '{"cart":"other"}' });
     expect(sent?.headers).toMatchObject({ 'x-added': 'yes', host: 'shop.portico.test' });
     expect(sent?.headers['x-debug']).toBeUndefined();
-    await page.keyboard.press('Escape');
-    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Show' }).click();
+    await page.getByRole('tab', { name: 'Compare' }).click();
+    const differences = page.locator('.differences tbody tr');
+    await differences.first().waitFor();
+    expect((await differences.allInnerTexts()).map((text) => text.split(/\s*\t\s*/))).toEqual([
+      ['status', '422 Unprocessable Entity', '409 Conflict'],
+      ['x-cart', '–', 'other'],
+      ['body.error', '"currency not enabled"', '–'],
+      ['body.allowed[1]', '"gbp"', '"usd"'],
+      ['body.total', '–', '12'],
+    ]);
+    expect(await page.locator('.differences thead').innerText()).toMatch(/First, \d\d:\d\d:\d\d\.\d{3}\s+This one/);
+    await shot('inspector-compare');
+    await page.getByRole('tab', { name: 'Summary' }).click();
     await row('/first').click();
     await page.locator('#replay').click();
     await expect.poll(() => seen.filter(({ url }) => url === '/first').length).toBe(2);
@@ -222,6 +239,7 @@ describe('the inspector', () => {
     await page.getByRole('link', { name: 'Status' }).click();
     await page.getByRole('heading', { name: 'command_line' }).waitFor();
     await page.getByRole('cell', { name: 'https://shop.portico.test' }).waitFor();
+    await page.getByRole('cell', { name: '0, because too many came at once' }).waitFor();
     await shot('inspector-status');
     await page.getByRole('link', { name: 'Requests' }).click();
     await page.locator('#clear').click();

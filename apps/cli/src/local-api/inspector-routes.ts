@@ -149,7 +149,12 @@ export class InspectorRoutes {
       captures:
         captures === null
           ? null
-          : { bytes: captures.bytes, maxBytes: captures.maxBytes, bodyBytesMax: captures.bodyBytesMax },
+          : {
+              bytes: captures.bytes,
+              maxBytes: captures.maxBytes,
+              bodyBytesMax: captures.bodyBytesMax,
+              passedOver: captures.passedOver,
+            },
       figures: agent.figures(),
       endpoints: tunnels.list().map((tunnel) => ({
         ...endpointShape(tunnel, true),

@@ -31,6 +31,8 @@ const state = {
   rows: new Map(),
   selected: null,
   detail: null,
+  /** What the chosen exchange was sent again from; null before it is asked for, false when it is no longer kept. */
+  original: null,
   tab: 'Summary',
   editing: null,
   facts: null,
@@ -255,6 +257,7 @@ function drawRow(row) {
 function select(id) {
   state.selected = id;
   state.detail = null;
+  state.original = null;
   state.editing = null;
   for (const row of byId('rows').children) row.setAttribute('aria-selected', String(row.dataset.id === id));
   if (id === null) drawDetail();
@@ -499,7 +502,14 @@ function factsOf(detail) {
 }
 
 function tabNames(detail) {
-  return ['Summary', 'Headers', 'Raw', 'Binary', ...(detail.kind === 'http' ? [] : ['Messages'])];
+  return [
+    'Summary',
+    'Headers',
+    'Raw',
+    'Binary',
+    ...(detail.kind === 'http' ? [] : ['Messages']),
+    ...(detail.replayOf === null ? [] : ['Compare']),
+  ];
 }
 
 function drawTabs(detail) {
@@ -563,6 +573,8 @@ function drawTab(detail) {
       );
     case 'Messages':
       return drawMessages(detail);
+    case 'Compare':
+      return drawComparison(detail);
     default: {
       const query = detail.path.includes('?')
         ? [...new URLSearchParams(detail.path.slice(detail.path.indexOf('?')))]
@@ -620,6 +632,121 @@ function drawMessages(detail) {
       ),
     ),
   );
+}
+
+// Two answers
+
+/** Those that differ between any two answers and say nothing. */
+const restlessFields = new Set(['date', 'age', 'x-request-id', 'etag', 'connection', 'keep-alive']);
+const differencesMax = 500;
+
+/** The answer beside that of the request which was sent again. */
+function drawComparison(detail) {
+  if (state.original === null) {
+    const { id, replayOf } = detail;
+    ask(`/inspect/exchanges/${replayOf}`)
+      .catch(() => false)
+      .then((original) => {
+        if (state.selected !== id) return;
+        state.original = original;
+        if (state.tab === 'Compare' && state.editing === null) drawDetail();
+      });
+    return el('p', { class: 'quiet', role: 'tabpanel' }, 'Looking for the first answer.');
+  }
+  if (state.original === false)
+    return el('p', { class: 'quiet', role: 'tabpanel' }, 'The first exchange is no longer kept.');
+  const { differences, same } = compareAnswers(state.original, detail);
+  const side = (text, tag) =>
+    el('td', {}, text === null ? el('span', { class: 'quiet' }, '–') : el(tag, {}, visible(text)));
+  return el(
+    'div',
+    { role: 'tabpanel' },
+    el(
+      'p',
+      { class: 'quiet' },
+      differences.length === 0
+        ? `Both answers say the same; ${same} headers are equal.`
+        : `${differences.length === differencesMax ? 'More than ' : ''}${differences.length} ${differences.length === 1 ? 'difference' : 'differences'}; ${same} headers are equal.`,
+    ),
+    el(
+      'table',
+      { class: 'pairs differences' },
+      el(
+        'thead',
+        {},
+        el('tr', {}, el('th', {}, ''), el('th', {}, `First, ${clock(state.original.at)}`), el('th', {}, 'This one')),
+      ),
+      el(
+        'tbody',
+        {},
+        ...differences.map(({ where, a, b }) =>
+          el('tr', {}, el('td', {}, visible(where)), side(a, 'del'), side(b, 'ins')),
+        ),
+      ),
+    ),
+  );
+}
+
+/** Status, headers by name, the body by value when both are JSON, else by line. */
+function compareAnswers(first, second) {
+  const differences = [];
+  const add = (where, a, b) => {
+    if (a !== b && differences.length < differencesMax) differences.push({ where, a, b });
+  };
+  const statusOf = ({ status, failure, response }) =>
+    failure ?? (status === null ? null : `${status} ${response?.reason ?? ''}`.trim());
+  add('status', statusOf(first), statusOf(second));
+  const [left, right] = [first, second].map(({ response }) => namedFields(response?.fields ?? []));
+  let same = 0;
+  for (const name of new Set([...left.keys(), ...right.keys()])) {
+    if (restlessFields.has(name)) continue;
+    if (left.get(name) === right.get(name)) same += 1;
+    add(name, left.get(name) ?? null, right.get(name) ?? null);
+  }
+  const [one, other] = [first, second].map(({ response }) => bodyToCompare(response));
+  if (one.json !== undefined && other.json !== undefined) compareJson('body', one.json, other.json, add);
+  else {
+    const [a, b] = [one.text.split('\n'), other.text.split('\n')];
+    for (let at = 0; at < Math.max(a.length, b.length); at += 1) add(`line ${at + 1}`, a[at] ?? null, b[at] ?? null);
+  }
+  return { differences, same };
+}
+
+function namedFields(fields) {
+  const named = new Map();
+  for (const [name, value] of fieldPairs(fields)) {
+    const lower = name.toLowerCase();
+    named.set(lower, named.has(lower) ? `${named.get(lower)}, ${value}` : value);
+  }
+  return named;
+}
+
+function bodyToCompare(response) {
+  if (response === null) return { text: '', json: undefined };
+  const raw = decode(response.body);
+  const text =
+    textOf(raw) ??
+    `${bytes(raw.length)}: ${[...raw.subarray(0, 64)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')}`;
+  if (response.isTruncated) return { text, json: undefined };
+  try {
+    return { text, json: JSON.parse(text) };
+  } catch {
+    return { text, json: undefined };
+  }
+}
+
+function compareJson(path, a, b, add) {
+  const isTree = (value) => typeof value === 'object' && value !== null;
+  if (!isTree(a) || !isTree(b) || Array.isArray(a) !== Array.isArray(b)) {
+    add(path, JSON.stringify(a), JSON.stringify(b));
+    return;
+  }
+  for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
+    const deeper = Array.isArray(a) ? `${path}[${key}]` : `${path}.${key}`;
+    if (!Object.hasOwn(a, key)) add(deeper, null, JSON.stringify(b[key]));
+    else if (!Object.hasOwn(b, key)) add(deeper, JSON.stringify(a[key]), null);
+    else compareJson(deeper, a[key], b[key], add);
+  }
 }
 
 // Replay
@@ -974,7 +1101,14 @@ function drawStatus() {
         ['URL', endpoint.url || 'not online'],
         ['upstream', endpoint.forwardsTo],
         ['upstream protocol', endpoint.upstream.protocol || 'tcp'],
-        ['inspected', endpoint.inspect ? 'yes' : 'no'],
+        [
+          'inspected',
+          endpoint.upstream.protocol === 'http2'
+            ? 'no, HTTP/2 to the upstream is not read'
+            : endpoint.inspect
+              ? 'yes'
+              : 'no',
+        ],
         ['pooling', endpoint.pooling_enabled ? 'yes' : 'no'],
         ['traffic policy', endpoint.traffic_policy || 'none'],
         [
@@ -1010,6 +1144,7 @@ function drawStatus() {
           ? 'none'
           : `${bytes(kept.bytes)} of ${bytes(kept.maxBytes)}, ${bytes(kept.bodyBytesMax)} of each body`,
       ],
+      ['passed over', kept === null ? '–' : `${kept.passedOver}, because too many came at once`],
     ]),
   );
 }
