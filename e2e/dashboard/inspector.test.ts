@@ -195,6 +195,7 @@ describe('the inspector', () => {
     await visit(stage.env, `${url}/passing`, { headers });
     await visit(stage.env, `${url}/other`, { headers: { 'x-colour': 'red' } });
     await row('/passing').waitFor();
+    await picture('inspector-search');
     await page.reload();
     await row('/passing').waitFor();
     await row('/kept').waitFor();

@@ -184,7 +184,11 @@ export function ExchangeDetail({ id, isOver, messageCount, onClose, onRemoved, o
       </div>
       {isEditing && <ReplayForm detail={detail} isBusy={isBusy} onSend={replay} onCancel={() => setEditing(false)} />}
       <TimingLintel line={detail} policyNote={policyNote(detail)} />
-      <div role="tablist" aria-label="Parts of the exchange" className="flex gap-5 border-b border-line">
+      <div
+        role="tablist"
+        aria-label="Parts of the exchange"
+        className="flex gap-5 overflow-x-auto overflow-y-hidden border-b border-line"
+      >
         {tabsOf(detail).map((name) => (
           <button
             key={name}
@@ -193,7 +197,7 @@ export function ExchangeDetail({ id, isOver, messageCount, onClose, onRemoved, o
             aria-selected={tab === name}
             onClick={() => setTab(name)}
             className={join(
-              '-mb-px flex h-9 items-center border-b-2 max-sm:h-11',
+              'flex h-9 shrink-0 items-center border-b-2 max-sm:h-11',
               tab === name ? 'border-ink font-strong text-ink' : 'border-transparent text-ink-2 hover:text-ink',
             )}
           >

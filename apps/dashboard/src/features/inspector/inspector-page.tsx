@@ -25,6 +25,7 @@ import { withNewer } from './exchange-list.ts';
 import { asHar } from './export.ts';
 import { TimingBar } from './timing-bar.tsx';
 import { useExchanges } from './use-exchanges.ts';
+import { useIsSmall } from './use-is-small.ts';
 import { type Search as ExchangeSearch, useSearch, useSettled } from './use-search.ts';
 import { clock, durationOf, Method, momentOf, Status, sizeOf } from './words.tsx';
 
@@ -36,7 +37,7 @@ const classTones: Record<(typeof classes)[number], string> = {
   '5xx': 'text-cinnabar',
   none: 'text-ink-3',
 };
-const rowHeight = 30;
+const rowHeights = { wide: 30, small: 58 };
 const harMax = 200;
 /** A filter is searched for when nobody has typed for so long. */
 const searchAfterMs = 300;
@@ -349,6 +350,8 @@ interface ListProps {
 
 /** Only the rows in sight are in the page. The scroller keeps its place while new rows come in above it. */
 function List({ lines, scaleMs, openId, isNarrow, onOpen, onEnd, hrefOf }: ListProps) {
+  const isSmall = useIsSmall();
+  const rowHeight = isSmall ? rowHeights.small : rowHeights.wide;
   const scroller = useRef<HTMLElement>(null);
   const virtual = useVirtualizer({
     count: lines.length,
@@ -357,6 +360,8 @@ function List({ lines, scaleMs, openId, isNarrow, onOpen, onEnd, hrefOf }: ListP
     overscan: 12,
     getItemKey: (index) => lines[index]?.id ?? index,
   });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: rows have another height on a small screen
+  useEffect(() => virtual.measure(), [rowHeight]);
   // Whoever has scrolled down keeps the rows in sight where they are.
   const first = lines[0]?.id;
   const before = useRef<readonly ExchangeLine[]>(lines);
@@ -367,7 +372,7 @@ function List({ lines, scaleMs, openId, isNarrow, onOpen, onEnd, hrefOf }: ListP
     if (!element || element.scrollTop === 0 || had[0]?.id === first) return;
     const added = lines.findIndex(({ id }) => id === had[0]?.id);
     if (added > 0) element.scrollTop += added * rowHeight;
-  }, [lines, first]);
+  }, [lines, first, rowHeight]);
 
   const top = virtual.getVirtualItems()[0]?.start ?? 0;
   return (
@@ -395,6 +400,7 @@ function List({ lines, scaleMs, openId, isNarrow, onOpen, onEnd, hrefOf }: ListP
                 scaleMs={scaleMs}
                 isOpen={line.id === openId}
                 isNarrow={isNarrow}
+                isSmall={isSmall}
                 href={hrefOf(line.id)}
                 onOpen={onOpen}
               />
@@ -430,11 +436,12 @@ interface ListRowProps {
   readonly scaleMs: number;
   readonly isOpen: boolean;
   readonly isNarrow: boolean;
+  readonly isSmall: boolean;
   readonly href: string;
   readonly onOpen: (id: string) => void;
 }
 
-function ListRow({ line, scaleMs, isOpen, isNarrow, href, onOpen }: ListRowProps) {
+function ListRow({ line, scaleMs, isOpen, isNarrow, isSmall, href, onOpen }: ListRowProps) {
   return (
     <li data-exchange={line.id}>
       <a
@@ -446,39 +453,73 @@ function ListRow({ line, scaleMs, isOpen, isNarrow, href, onOpen }: ListRowProps
           onOpen(line.id);
         }}
         className={join(
-          'flex h-[30px] items-center gap-3 border-b border-line px-6 hover:bg-hover max-sm:px-4',
+          'flex h-[30px] items-center gap-3 border-b border-line px-6 hover:bg-hover max-sm:h-[58px] max-sm:px-4',
           isOpen && 'bg-lapis-soft',
         )}
       >
-        <span className="figures w-[86px] shrink-0 font-mono text-meta text-ink-3 max-sm:hidden">
-          {clock(line.created_at)}
-        </span>
-        {!isNarrow && (
-          <span className="w-[200px] shrink-0 truncate font-mono text-meta text-ink-2 max-md:hidden">
-            <UntrustedText text={line.host} />
-          </span>
+        {isSmall ? (
+          <SmallRow line={line} scaleMs={scaleMs} />
+        ) : (
+          <>
+            <span className="figures w-[86px] shrink-0 font-mono text-meta text-ink-3 max-sm:hidden">
+              {clock(line.created_at)}
+            </span>
+            {!isNarrow && (
+              <span className="w-[200px] shrink-0 truncate font-mono text-meta text-ink-2 max-md:hidden">
+                <UntrustedText text={line.host} />
+              </span>
+            )}
+            <span className="w-[58px] shrink-0 text-meta">
+              <Method method={methodOf(line)} />
+            </span>
+            <span className="min-w-0 flex-1 truncate font-mono text-url">
+              {line.replay_of !== null && <span className="text-ink-3">↻ </span>}
+              <UntrustedText text={line.path} />
+            </span>
+            <span className="w-[84px] shrink-0 text-right text-meta">
+              <Status line={line} />
+            </span>
+            <span className="max-sm:hidden">
+              <TimingBar line={line} scaleMs={scaleMs} />
+            </span>
+            <span className="figures w-[64px] shrink-0 text-right text-meta text-ink-2">{durationOf(line)}</span>
+            {!isNarrow && (
+              <span className="figures w-[64px] shrink-0 text-right text-meta text-ink-3 max-md:hidden">
+                {sizeOf(line.response_bytes)}
+              </span>
+            )}
+          </>
         )}
-        <span className="w-[58px] shrink-0 text-meta">
+      </a>
+    </li>
+  );
+}
+
+/** Two lines, each as high as a finger needs them together. */
+function SmallRow({ line, scaleMs }: { line: ExchangeLine; scaleMs: number }) {
+  return (
+    <span className="flex min-w-0 flex-1 flex-col gap-0.5">
+      <span className="flex items-baseline gap-3">
+        <span className="w-[52px] shrink-0 text-meta">
           <Method method={methodOf(line)} />
         </span>
         <span className="min-w-0 flex-1 truncate font-mono text-url">
           {line.replay_of !== null && <span className="text-ink-3">↻ </span>}
           <UntrustedText text={line.path} />
         </span>
-        <span className="w-[84px] shrink-0 text-right text-meta">
+        <span className="shrink-0 text-meta">
           <Status line={line} />
         </span>
-        <span className="max-sm:hidden">
-          <TimingBar line={line} scaleMs={scaleMs} />
+      </span>
+      <span className="flex items-center gap-3 pl-16 text-meta text-ink-3">
+        <span className="min-w-0 truncate">
+          <UntrustedText text={line.host.split('.')[0] ?? line.host} />
         </span>
-        <span className="figures w-[64px] shrink-0 text-right text-meta text-ink-2">{durationOf(line)}</span>
-        {!isNarrow && (
-          <span className="figures w-[64px] shrink-0 text-right text-meta text-ink-3 max-md:hidden">
-            {sizeOf(line.response_bytes)}
-          </span>
-        )}
-      </a>
-    </li>
+        <span className="figures flex-1">{clock(line.created_at).slice(0, 8)}</span>
+        <TimingBar line={line} scaleMs={scaleMs} />
+        <span className="figures w-[60px] shrink-0 text-right text-ink-2">{durationOf(line)}</span>
+      </span>
+    </span>
   );
 }
 

@@ -18,9 +18,10 @@ import {
   textOfMessage,
   withMessages,
 } from './message.ts';
+import { useIsSmall } from './use-is-small.ts';
 import { clock, sizeOf } from './words.tsx';
 
-const rowHeight = 26;
+const rowHeights = { wide: 26, small: 44 };
 const sides: readonly (readonly [MessageFilter, string])[] = [
   ['all', 'Both ways'],
   ['visitor', 'From the visitor'],
@@ -153,6 +154,7 @@ interface MessageListProps {
 
 /** Only rows in sight are in the page; whoever looks at the end stays at the end. */
 function MessageList({ messages, missingBefore, openNumber, onOpen }: MessageListProps) {
+  const rowHeight = useIsSmall() ? rowHeights.small : rowHeights.wide;
   const scroller = useRef<HTMLElement>(null);
   const isAtEnd = useRef(true);
   const virtual = useVirtualizer({
@@ -162,6 +164,8 @@ function MessageList({ messages, missingBefore, openNumber, onOpen }: MessageLis
     overscan: 10,
     getItemKey: (index) => messages[index]?.number ?? index,
   });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: rows have another height on a small screen
+  useEffect(() => virtual.measure(), [rowHeight]);
   const last = messages.at(-1)?.number;
   // biome-ignore lint/correctness/useExhaustiveDependencies: follows what is new at the end
   useEffect(() => {
@@ -213,13 +217,13 @@ function MessageRow({
   const { number, from, kind, bytes } = message;
   const isUp = from === 'visitor';
   return (
-    <li data-message={number} className="h-[26px]">
+    <li data-message={number} className="h-[26px] max-sm:h-11">
       <button
         type="button"
         aria-expanded={isOpen}
         onClick={() => onOpen(number)}
         className={join(
-          'flex h-[26px] w-full items-center gap-2.5 px-2.5 text-left font-mono text-meta hover:bg-hover',
+          'flex h-full w-full items-center gap-2.5 px-2.5 text-left font-mono text-meta hover:bg-hover',
           isOpen && 'bg-lapis-soft',
           missing > 0 && 'border-t border-dashed border-control',
         )}
