@@ -253,7 +253,7 @@ function phaseOf(text: string): NonNullable<CapturedExchange['policy']>['phases'
 /** What edges report: visitors who signed in, traffic, recorded requests. The texts that visitors' pages have to show. */
 async function tellAsEdge(accountId: string): Promise<readonly string[]> {
   const credential = readFileSync(join(dirname(stage.env.caFile), 'node-edge.credential'), 'utf8').trim();
-  const client = new InternalClient({ baseUrl: stage.env.api.internalUrl, credential });
+  const client = new InternalClient({ baseUrl: stage.env.api.internalUrl, credential, deadlineMs: 60_000 });
   const nodeId = 'made-up';
   const at = new Date().toISOString();
   const idOf = (prefix: string, n: number) => `${prefix}_${String(n).padStart(27, '0')}`;

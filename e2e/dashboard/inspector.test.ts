@@ -352,7 +352,7 @@ let reports = 0;
 /** As an edge tells of it. */
 async function report(batch: Partial<Omit<ExchangesReport, 'nodeId' | 'epoch' | 'seq'>>): Promise<void> {
   const credential = readFileSync(join(dirname(stage.env.caFile), 'node-edge.credential'), 'utf8').trim();
-  client ??= new InternalClient({ baseUrl: stage.env.api.internalUrl, credential });
+  client ??= new InternalClient({ baseUrl: stage.env.api.internalUrl, credential, deadlineMs: 60_000 });
   reports += 1;
   await client.reportExchanges({ nodeId: 'made-up', epoch: 'one', seq: reports, exchanges: [], dropped: 0, ...batch });
 }
