@@ -32,6 +32,8 @@ export default defineConfig({
           globalSetup: startPostgres,
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          // What is waited for comes; how soon is the machine's business.
+          expect: { poll: { timeout: 30_000 } },
         },
       },
       {

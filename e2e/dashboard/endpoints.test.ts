@@ -168,6 +168,8 @@ describe('the endpoints page', () => {
     }
     const { page } = await stage.signedIn({ permissions: ['clipboard-read', 'clipboard-write'] });
     await page.waitForSelector('[data-endpoint]:nth-child(2)');
+    // From here on the page listens to keys.
+    await page.waitForSelector('[data-live=live]');
     await page.keyboard.press('j');
     await page.keyboard.press('j');
     await page.keyboard.press('k');
@@ -196,7 +198,7 @@ describe('the endpoints page', () => {
     expect(await canvas()).toBe('rgb(244, 244, 241)');
     await page.click('button[popovertarget]:visible');
     await page.click('label:has-text("Dark")');
-    expect(await canvas()).toBe('rgb(12, 13, 14)');
+    await expect.poll(canvas).toBe('rgb(12, 13, 14)');
     const answer = await page.reload();
     expect(await answer?.text()).toContain('data-theme="dark"');
     expect(await canvas()).toBe('rgb(12, 13, 14)');
@@ -231,7 +233,11 @@ describe('the endpoints page', () => {
     page.on('response', (response) => {
       const url = response.url();
       if (!url.startsWith(stage.dashboard.url)) elsewhere.push(url);
-      if (response.request().resourceType() === 'script') scripts.set(url, response.body());
+      if (response.request().resourceType() !== 'script') return;
+      const body = response.body();
+      // Awaited below; until then nobody listens.
+      body.catch(() => {});
+      scripts.set(url, body);
     });
     await page.reload();
     await page.waitForSelector('[data-live=live]');

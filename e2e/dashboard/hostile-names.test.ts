@@ -28,7 +28,7 @@ describe('text that comes from agents', () => {
     }
     const { page, faults } = await stage.signedIn();
     await page.waitForSelector('[data-live=live]');
-    expect(await page.locator('[data-endpoint]').count()).toBe(texts.length);
+    await expect.poll(() => page.locator('[data-endpoint]').count(), { timeout: 20_000 }).toBe(texts.length);
 
     // Drawn by the server first and by the script afterwards; both are looked at.
     for (let round = 0; round < 2; round++) {

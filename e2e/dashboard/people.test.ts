@@ -5,6 +5,7 @@ import { join as joinPath } from 'node:path';
 import Provider from 'oidc-provider';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { joinAs, joinBy, colleaguePassword as password } from '../support/colleague.ts';
 import { home, openStage, type Stage, signIn, type WatchedPage } from '../support/dashboard-stage.ts';
 import { oneTimeCode } from '../support/one-time-code.ts';
 
@@ -12,7 +13,6 @@ let stage: Stage;
 /** By a name: passkeys belong to one. */
 let url: string;
 let owner: WatchedPage;
-const password = 'tower of nine herons';
 
 let login: Server;
 let folder: string;
@@ -82,17 +82,6 @@ async function invite(page: Page, email: string, role: string): Promise<string> 
   return link ?? '';
 }
 
-async function join(link: string, name: string): Promise<WatchedPage> {
-  const watched = await stage.page();
-  const { page } = watched;
-  await page.goto(link);
-  await page.fill('#name', name);
-  await page.fill('#password', password);
-  await page.click('button[type=submit]');
-  await page.waitForURL(home);
-  return watched;
-}
-
 async function signOut(page: Page): Promise<void> {
   await page.goto(url);
   await page.waitForURL(home);
@@ -106,7 +95,7 @@ describe('a colleague', () => {
     const email = 'jonas@harbor.example';
     const link = await invite(owner.page, email, 'developer');
     expect(link.startsWith(`${url}/invitation#`)).toBe(true);
-    const guest = await join(link, 'Jonas');
+    const guest = await joinBy(stage, link, 'Jonas');
     const { page } = guest;
 
     await open(page, 'Settings');
@@ -144,14 +133,14 @@ describe('a colleague', () => {
 
     await owner.page.reload();
     const row = owner.page.locator(`[data-person="${email}"]`);
-    expect(await row.textContent()).toContain('Developer');
-    expect(await row.textContent()).toContain('set up');
+    await row.getByText('Developer').waitFor();
+    await row.getByText('set up').waitFor();
     expect([...owner.faults, ...guest.faults]).toEqual([]);
     await page.context().close();
   });
 
   it('who may only look finds nothing to change, and is refused where they try', async () => {
-    const guest = await join(await invite(owner.page, 'looks@harbor.example', 'viewer'), 'Looker');
+    const guest = await joinAs(stage, owner.page, { role: 'viewer', email: 'looks@harbor.example', name: 'Looker' });
     const { page } = guest;
     const pages = await page.locator('aside nav:visible a').allTextContents();
     expect(pages.some((name) => name.startsWith('Endpoints'))).toBe(true);
@@ -160,6 +149,7 @@ describe('a colleague', () => {
     await page.waitForSelector('text=You can look, not change.');
     expect(await page.locator('button:has-text("Invite")').count()).toBe(0);
     await page.click('[data-person] button:has-text("Owner")');
+    await page.waitForSelector('dialog[open] dd');
     expect(await page.locator('dialog input[name=role]').count()).toBe(0);
     const [, account = ''] = /\/a\/(ac_\w+)/.exec(page.url()) ?? [];
     const tried = await page.evaluate(`(${asScript})(${JSON.stringify(account)})`);
@@ -170,8 +160,9 @@ describe('a colleague', () => {
 
   it('is taken out, and their open page says so', async () => {
     const email = 'leaves@harbor.example';
-    const guest = await join(await invite(owner.page, email, 'developer'), 'Leaver');
+    const guest = await joinAs(stage, owner.page, { role: 'developer', email, name: 'Leaver' });
     await guest.page.waitForSelector('[data-live=live]');
+    await open(owner.page, 'Team');
     await owner.page.reload();
     await owner.page.click(`[data-person="${email}"] button`);
     await owner.page.click('dialog button:has-text("Remove…")');
@@ -201,7 +192,7 @@ describe('the audit log', () => {
 
 describe('a passkey', () => {
   it('is made in the settings and signs in with one touch', async () => {
-    const guest = await join(await invite(owner.page, 'key@harbor.example', 'developer'), 'Key');
+    const guest = await joinAs(stage, owner.page, { role: 'developer', email: 'key@harbor.example', name: 'Key' });
     const { page } = guest;
     const devtools = await page.context().newCDPSession(page);
     await devtools.send('WebAuthn.enable');
@@ -239,6 +230,7 @@ describe('an identity provider', () => {
     await page.fill('input[name=login]', 'mira@harbor.example');
     await page.fill('input[name=password]', 'any');
     await page.click('button[type=submit]');
+    await page.waitForSelector('input[name=prompt][value=consent]', { state: 'attached' });
     await page.click('button[type=submit]');
     await page.waitForURL(`${url}/settings`);
     await page.waitForSelector('text=mira@harbor.example');
@@ -257,7 +249,7 @@ describe('an identity provider', () => {
 describe('a forgotten password', () => {
   it('is chosen anew through the mailbox of this machine', async () => {
     const email = 'forgets@harbor.example';
-    const guest = await join(await invite(owner.page, email, 'viewer'), 'Forgets');
+    const guest = await joinAs(stage, owner.page, { role: 'viewer', email, name: 'Forgets' });
     const { page } = guest;
     await signOut(page);
     await page.click('text=Forgot your password?');
@@ -267,8 +259,13 @@ describe('a forgotten password', () => {
     await page.click('button[type=submit]');
     await page.waitForSelector(`text=If somebody here has the address ${email}`);
     // The operator hands the link on.
-    await owner.page.goto(`${url}/mailbox`);
     const link = owner.page.locator('li:has-text("Choose a new password") a').first();
+    // Mail leaves behind the answer.
+    const mails = async () => {
+      await owner.page.goto(`${url}/mailbox`);
+      return link.count();
+    };
+    await expect.poll(mails, { timeout: 20_000 }).toBe(1);
     await page.goto((await link.getAttribute('href')) ?? '');
     await page.fill('#password', 'short');
     await page.click('button[type=submit]');
@@ -276,6 +273,7 @@ describe('a forgotten password', () => {
     await page.fill('#password', 'harbour of seven gulls');
     await page.click('button[type=submit]');
     await page.click('main a:has-text("Sign in")');
+    await page.waitForURL(`${url}/sign-in`);
     await page.fill('#email', email);
     await page.fill('#password', 'harbour of seven gulls');
     await page.click('button[type=submit]');

@@ -46,7 +46,7 @@ afterAll(async () => {
 
 const row = (name: string) => page.locator('[data-record]', { hasText: name });
 const submit = () => page.locator('dialog[open] button[type=submit]').click();
-const press = (label: string) => page.getByRole('button', { name: label }).click();
+const press = (label: string) => page.getByRole('button', { name: label, exact: true }).click();
 
 describe('lists of records', () => {
   it('make an authtoken whose secret is shown once, change it, and revoke it', async () => {
@@ -173,8 +173,8 @@ describe('lists of records', () => {
       body: JSON.stringify({ name: 'by-a-script' }),
     });
     expect(made.status).toBe(201);
-    // Sooner than the list would ask by itself.
-    await row('by-a-script').waitFor();
+    // Sooner than the list would ask by itself, which is once a minute.
+    await row('by-a-script').waitFor({ timeout: 45_000 });
   });
 
   it('let everybody have keys of their own, revoked at once', async () => {
@@ -260,24 +260,6 @@ describe('lists of records', () => {
     await page.locator('[data-pace]').waitFor();
   });
 
-  it('are there on every page, without a fault', async () => {
-    const paths = ['agents', 'tcp-addresses', 'certificates', 'certificates/authorities', 'ip-policies/restrictions'];
-    const more = [
-      'api-keys',
-      'personal-tokens',
-      'identities',
-      'service-users',
-      'usage',
-      'event-destinations',
-      'event-destinations/subscriptions',
-    ];
-    for (const path of [...paths, ...more]) {
-      await page.goto(`${base}/${path}`);
-      await page.locator('main h2, main table').first().waitFor();
-    }
-    expect(watched.faults).toEqual([]);
-  });
-
   it('show what was last seen while the API is away', async () => {
     await page.goto(`${base}/authtokens`);
     await row('Made at the first start').waitFor();
@@ -285,5 +267,7 @@ describe('lists of records', () => {
     await page.getByText('No contact with the API').first().waitFor();
     expect(await row('Made at the first start').count()).toBe(1);
     stage.gate.open();
+    await page.getByText('No contact with the API').first().waitFor({ state: 'detached' });
+    expect(watched.faults).toEqual([]);
   });
 });

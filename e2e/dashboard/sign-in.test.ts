@@ -30,7 +30,7 @@ describe('signing in', () => {
     await page.fill('#email', stage.env.account.email);
     await page.fill('#password', 'not the password');
     await page.click('button[type=submit]');
-    expect(await page.textContent('#problem')).toBe('No account has this e-mail and password together.');
+    await page.waitForSelector('#problem:has-text("No account has this e-mail and password together.")');
     expect(page.url()).not.toContain('not');
     await page.fill('#email', stage.env.account.email);
     await page.fill('#password', stage.env.account.password);
@@ -54,15 +54,15 @@ describe('signing in', () => {
     const { page } = await stage.page();
     await page.goto(`${stage.dashboard.url}/sign-in`);
     await page.click('button[type=submit]');
-    expect(await page.textContent('#email-fault')).toBe('Enter the e-mail of your user.');
-    expect(await page.locator(':focus').getAttribute('id')).toBe('email');
+    await page.waitForSelector('#email-fault:has-text("Enter the e-mail of your user.")');
+    await page.waitForSelector('#email:focus');
     await page.fill('#email', 'mira');
     await page.click('button[type=submit]');
-    expect(await page.textContent('#email-fault')).toBe('“mira” is not an e-mail address. It has the form name@host.');
+    await page.waitForSelector('#email-fault:has-text("“mira” is not an e-mail address. It has the form name@host.")');
     await page.fill('#email', 'mira@harbor.example');
     await page.click('button[type=submit]');
-    expect(await page.textContent('#password-fault')).toBe('Enter your password.');
-    expect(await page.locator(':focus').getAttribute('id')).toBe('password');
+    await page.waitForSelector('#password-fault:has-text("Enter your password.")');
+    await page.waitForSelector('#password:focus');
     await page.context().close();
   });
 

@@ -34,7 +34,8 @@ export async function openStage(options: DevEnvOptions = {}): Promise<Stage> {
 
   const open = async (contextOptions: BrowserContextOptions = {}): Promise<WatchedPage> => {
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...contextOptions });
-    context.setDefaultTimeout(20_000);
+    // A busy machine takes its time; what does not come at all is told by the test's own timeout too.
+    context.setDefaultTimeout(60_000);
     const page = takenOver(await context.newPage());
     const faults: string[] = [];
     page.on('pageerror', (error) => faults.push(`error: ${error.message}`));
@@ -78,8 +79,8 @@ function isTakenOver(): boolean {
 }
 
 /**
- * The same page, whose `goto` ends when the scripts of the dashboard have taken the markup over. On a busy machine that is
- * after `load`, and a form that is filled sooner is sent by nobody.
+ * The same page, whose `goto`, `reload` and `waitForURL` end when the scripts of the dashboard have taken the markup over.
+ * On a busy machine that is after `load`, and a form that is filled sooner is sent by nobody.
  */
 function takenOver(page: Page): Page {
   const goto = page.goto.bind(page);
@@ -87,6 +88,17 @@ function takenOver(page: Page): Page {
     const response = await goto(...args);
     await page.waitForFunction(isTakenOver);
     return response;
+  };
+  const reload = page.reload.bind(page);
+  page.reload = async (...args) => {
+    const response = await reload(...args);
+    await page.waitForFunction(isTakenOver);
+    return response;
+  };
+  const waitForURL = page.waitForURL.bind(page);
+  page.waitForURL = async (...args) => {
+    await waitForURL(...args);
+    await page.waitForFunction(isTakenOver);
   };
   return page;
 }

@@ -84,11 +84,14 @@ export function RecordList<R extends ApiRecord>({
         title={title}
         chips={
           records.items !== null && (
-            <Chip tone="plain">
-              {records.next === null
-                ? plural(records.items.length, kind.noun, kind.nouns)
-                : `${records.items.length} shown, there are more`}
-            </Chip>
+            // A small screen has no room for it beside the title and the button.
+            <span className="max-sm:hidden">
+              <Chip tone="plain">
+                {records.next === null
+                  ? plural(records.items.length, kind.noun, kind.nouns)
+                  : `${records.items.length} shown, there are more`}
+              </Chip>
+            </span>
           )
         }
       >
