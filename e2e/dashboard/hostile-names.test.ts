@@ -48,7 +48,7 @@ describe('text that comes from agents', () => {
     expect(faults).toEqual([]);
     await agent.close();
     await page.context().close();
-  });
+  }, 300_000);
 });
 
 /** Texts that the database can hold. */

@@ -62,4 +62,25 @@ describe('the policy editor', () => {
     expect((await visit(stage.env, `https://soon.${stage.env.baseDomain}/tea`)).status).toBe(200);
     expect(watched.faults).toEqual([]);
   });
+
+  it('keeps what a policy was, and brings it back', async () => {
+    await editor().click();
+    await page.keyboard.press('Control+a');
+    await page.keyboard.press('Delete');
+    await page.keyboard.type('on_http_request: [{actions: [{type: deny, config: {status_code: 410');
+    await page.locator('[data-conclusion]', { hasText: '410' }).waitFor();
+    await page.getByRole('button', { name: 'Publish', exact: true }).click();
+    await page.getByText('Published.').waitFor();
+    await page.getByText('History: 2 versions').click();
+    await page.locator('[data-version]').first().getByText('runs now').waitFor();
+    await page.getByRole('button', { name: 'Bring back' }).click();
+    await page.locator('[data-conclusion]', { hasText: 'answers with 200' }).waitFor();
+    await page.getByRole('button', { name: 'Publish', exact: true }).click();
+    await page.getByText('Published.').waitFor();
+    await page.getByText('History: 3 versions').waitFor();
+    await expect
+      .poll(async () => (await visit(stage.env, `https://soon.${stage.env.baseDomain}/`)).status, { timeout: 20_000 })
+      .toBe(200);
+    expect(watched.faults).toEqual([]);
+  });
 });

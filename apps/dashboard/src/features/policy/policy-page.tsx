@@ -19,6 +19,7 @@ import { RemoveDialog } from '../records/remove-dialog.tsx';
 import { useRecords } from '../records/use-records.ts';
 import { PageHead } from '../shell/page-head.tsx';
 import { PolicyEditor } from './policy-editor.tsx';
+import { PolicyHistory } from './policy-history.tsx';
 import { starters } from './starters.ts';
 import { TryIt } from './try-it.tsx';
 
@@ -183,7 +184,9 @@ interface EditingProps {
 }
 
 function Editing({ endpoint, onChanged, onRemoved }: EditingProps) {
-  const { rest, mayChange } = useAccount();
+  const { rest, mayChange, may } = useAccount();
+  /** What the editor began with, and how often it was begun anew. */
+  const [begun, setBegun] = useState({ text: endpoint.policy, times: 0 });
   const [draft, setDraft] = useState(endpoint.policy);
   const [problems, setProblems] = useState<number | null>(null);
   const [said, setSaid] = useState<{ readonly text: string; readonly isBad: boolean } | null>(null);
@@ -241,13 +244,25 @@ function Editing({ endpoint, onChanged, onRemoved }: EditingProps) {
           {said?.text}
         </p>
         <PolicyEditor
-          initial={endpoint.policy}
+          key={begun.times}
+          initial={begun.text}
           onChange={(next) => {
             setDraft(next);
             setSaid(null);
           }}
           onSave={publish}
         />
+        {may('audit.read') && (
+          <PolicyHistory
+            endpointId={endpoint.id}
+            current={endpoint.policy}
+            onBringBack={(text) => {
+              setBegun({ text, times: begun.times + 1 });
+              setDraft(text);
+              setSaid({ text: 'This is how it was. Nothing is published yet.', isBad: false });
+            }}
+          />
+        )}
       </div>
       <TryIt policy={draft} url={endpoint.url} endpointId={endpoint.id} onProblems={setProblems} />
       {isRemoving && (
