@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { ConfigError } from './environment.ts';
 import type { Logger } from './logger.ts';
 
@@ -49,6 +50,8 @@ export async function runProcess(
     log.info({ ports: running.ports }, 'ready');
     const message: ReadyMessage = { kind: 'ready', ports: running.ports };
     process.send?.(message);
+    // Where there is a cache, the next start finds the code compiled, even if this process is killed.
+    flushCompileCache();
   } catch (error) {
     const text = error instanceof ConfigError ? error.message : startFailure(error);
     process.stderr.write(`ERROR: ${text}\n`);
