@@ -73,7 +73,7 @@ async function recorded(path: string, isIt: (found: ExchangeResource) => boolean
         found = itemsOf((await api('GET', '/exchanges')).body).find((line) => line.path === path && isIt(line));
         return found !== undefined;
       },
-      { timeout: 10_000, interval: 100 },
+      { timeout: 60_000, interval: 100 },
     )
     .toBe(true);
   return exchange.parse((await api('GET', `/exchanges/${found?.id}`)).body);
@@ -96,7 +96,7 @@ async function messagesOf(id: string, after = 0): Promise<string[]> {
 }
 
 /** Edges hear of it within five seconds. */
-const heard = { timeout: 10_000, interval: 100 };
+const heard = { timeout: 60_000, interval: 100 };
 
 const capture = async (setting: object): Promise<void> => {
   expect((await api('PATCH', '/capture', setting)).status).toBe(200);
@@ -211,7 +211,7 @@ describe('exchanges of an account', () => {
     expect(open).toMatchObject({ outcome: 'open', status_code: 101 });
     expect(answers).toEqual(['you said hello']);
     client.send('and again');
-    await expect.poll(() => messagesOf(open.id), { timeout: 10_000 }).toHaveLength(4);
+    await expect.poll(() => messagesOf(open.id), { timeout: 60_000 }).toHaveLength(4);
     expect(await messagesOf(open.id)).toEqual([
       'visitor text hello',
       'upstream text you said hello',
@@ -225,7 +225,7 @@ describe('exchanges of an account', () => {
     expect(over.timing.total_ms).toBeGreaterThan(open.timing.total_ms);
     expect(over.request_bytes).toBeGreaterThan(0);
     await expect
-      .poll(async () => (await messagesOf(open.id)).at(4), { timeout: 10_000 })
+      .poll(async () => (await messagesOf(open.id)).at(4), { timeout: 60_000 })
       .toMatch(/^visitor close .*enough$/s);
   });
 
