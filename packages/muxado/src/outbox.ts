@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { FrameEncoder } from './encode.ts';
 import { FrameFlag, HEADER_BYTES, SEND_FRAME_BYTES, TYPE_BYTES } from './frame.ts';
 import type { Stream } from './stream.ts';
+import { TurnEnd } from './turn-end.ts';
 
 /**
  * Framed bytes that may wait for one write: two frames of the largest size among small ones. Above it streams queue,
@@ -10,8 +11,7 @@ import type { Stream } from './stream.ts';
 const PENDING_BYTES = 2 * (SEND_FRAME_BYTES + HEADER_BYTES) + 2_048;
 
 /**
- * The way out of a session. Frames gather in slabs and leave once in each turn of the event loop
- * (`setImmediate` runs after all sockets of the turn were read). While the transport is full, frames go on
+ * The way out of a session. Frames gather in slabs and leave once in each turn of the event loop, when `TurnEnd` says. While the transport is full, frames go on
  * gathering up to `PENDING_BYTES`; beyond that each stream queues, and is served one frame at a time in turn.
  * Control frames are never held back; what provokes them has a budget.
  */
@@ -23,7 +23,10 @@ export class Outbox {
   #firstReady: Stream | null = null;
   #lastReady: Stream | null = null;
   #owing: Stream[] = [];
-  #flushing: NodeJS.Immediate | null = null;
+  readonly #turnEnd = new TurnEnd();
+  #isFlushDue = false;
+  /** Frames and credits since the last flush. */
+  #gathered = 0;
   /** The transport said stop; it says 'drain' when there is room. */
   #isFull = false;
   #isClosed = false;
@@ -136,8 +139,6 @@ export class Outbox {
   /** Nothing is sent any more. The transport is the caller's to end. */
   close(): void {
     this.#isClosed = true;
-    if (this.#flushing !== null) clearImmediate(this.#flushing);
-    this.#flushing = null;
     this.#firstReady = null;
     this.#lastReady = null;
     this.#owing = [];
@@ -145,17 +146,22 @@ export class Outbox {
   }
 
   #schedule(): void {
-    if (this.#flushing === null && !this.#isFull) this.#flushing = setImmediate(this.#onImmediate);
+    this.#gathered += 1;
+    if (this.#isFlushDue || this.#isFull) return;
+    this.#isFlushDue = true;
+    this.#turnEnd.schedule(this.#onTurnEnd);
   }
 
-  readonly #onImmediate = (): void => {
-    this.#flushing = null;
+  readonly #onTurnEnd = (): void => {
+    this.#isFlushDue = false;
+    this.#turnEnd.found(this.#gathered, this.#encoder.bytes);
     // 'drain' may have come first and filled the transport again.
     if (!this.#isFull) this.#flush();
   };
 
   #flush(): void {
     if (this.#isClosed) return;
+    this.#gathered = 0;
     const roomy: Stream[] = [];
     this.#grantCredit();
     do {
