@@ -62,7 +62,7 @@ describe('the endpoints page', () => {
       metadata: 'Checkout',
       upstream: `localhost:${upstreamPort}`,
     });
-    const row = page.locator('[data-endpoint]', { hasText: `shop.${stage.env.baseDomain}` });
+    const row = page.locator('[data-endpoint]:visible', { hasText: `shop.${stage.env.baseDomain}` });
     await row.waitFor();
     const text = await row.textContent();
     expect(text).toContain(endpoint.url);
@@ -95,7 +95,7 @@ describe('the endpoints page', () => {
     const { page } = await stage.signedIn();
     const agent = openAgent();
     const endpoint = await agent.forward({ proto: 'http', subdomain: 'down', upstream: 'localhost:1' });
-    const row = page.locator('[data-endpoint]', { hasText: `down.${stage.env.baseDomain}` });
+    const row = page.locator('[data-endpoint]:visible', { hasText: `down.${stage.env.baseDomain}` });
     await row.locator('svg[aria-label^="Edge and agent work; nothing"]').waitFor();
     expect((await visit(stage.env, endpoint.url)).status).toBe(502);
     await row.locator('svg[aria-label="Upstream fails"]').waitFor();
@@ -108,7 +108,7 @@ describe('the endpoints page', () => {
     const { page } = await stage.signedIn();
     const agent = openAgent();
     await agent.forward({ proto: 'http', subdomain: 'kept', upstream: `localhost:${upstreamPort}` });
-    const row = page.locator('[data-endpoint]', { hasText: 'kept.' });
+    const row = page.locator('[data-endpoint]:visible', { hasText: 'kept.' });
     await row.waitFor();
     stage.gate.cut();
     await page.waitForSelector('text=/No contact with the API for \\d+ s\\./');
@@ -153,7 +153,7 @@ describe('the endpoints page', () => {
     const agent = openAgent();
     for (const name of ['one', 'two', 'three']) {
       await agent.forward({ proto: 'http', subdomain: name, upstream: `localhost:${upstreamPort}` });
-      await page.locator('[data-endpoint]', { hasText: `${name}.${stage.env.baseDomain}` }).waitFor();
+      await page.locator('[data-endpoint]:visible', { hasText: `${name}.${stage.env.baseDomain}` }).waitFor();
     }
     expect(streams).toHaveLength(1);
     await page.context().close();

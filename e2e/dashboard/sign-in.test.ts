@@ -173,7 +173,7 @@ describe('a page behind a tunnel', () => {
     const { page } = await stage.page({ ignoreHTTPSErrors: true });
     // The dashboard by the name that people type; tunnels are its subdomains' neighbours under `localhost`.
     const url = `http://localhost:${stage.dashboard.port}`;
-    await signIn(page, url, stage.env.account);
+    await signIn(page, url, { ...stage.env.account, accountId: stage.env.accountId });
     const before = (await page.context().cookies(url)).map((cookie) => cookie.value);
     const endpoints = page.url();
     await page.goto(`https://attacker.${stage.env.baseDomain}:${stage.env.https.port}/`);

@@ -58,7 +58,7 @@ export async function openStage(options: DevEnvOptions = {}): Promise<Stage> {
     page: open,
     signedIn: async (contextOptions) => {
       const watched = await open(contextOptions);
-      await signIn(watched.page, dashboard.url, env.account);
+      await signIn(watched.page, dashboard.url, { ...env.account, accountId: env.accountId });
       return watched;
     },
     close: async () => {
@@ -106,11 +106,16 @@ function takenOver(page: Page): Page {
 /** Where one is after signing in: at the account's overview, or at how to begin. */
 export const home = /\/a\/ac_[0-9A-Za-z]{27}\/(start|overview)$/;
 
-export async function signIn(page: Page, url: string, account: { email: string; password: string }): Promise<void> {
-  await page.goto(`${url}/sign-in`);
+/** With an account's id it ends at the endpoints of that account, else at the first page. */
+export async function signIn(
+  page: Page,
+  url: string,
+  account: { readonly email: string; readonly password: string; readonly accountId?: string },
+): Promise<void> {
+  const endpoints = account.accountId === undefined ? null : `/a/${account.accountId}/endpoints`;
+  await page.goto(`${url}/sign-in${endpoints === null ? '' : `?next=${encodeURIComponent(endpoints)}`}`);
   await page.fill('#email', account.email);
   await page.fill('#password', account.password);
   await page.click('button[type=submit]');
-  await page.waitForURL(home);
-  await page.goto(page.url().replace(/\w+$/, 'endpoints'));
+  await page.waitForURL(endpoints === null ? home : url + endpoints);
 }
