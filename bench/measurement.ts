@@ -71,6 +71,7 @@ export async function measureCase(
   );
   const found: Measurement[] = [];
   const hangs = new Map<Entrant, number>();
+  const overtimeMs = context.quick ? QUICK_OVERTIME_MS : OVERTIME_MS;
   for (let round = 0; round < rounds; round += 1) {
     for (const entrant of round % 2 === 0 ? able : able.toReversed()) {
       const { name } = entrant.contestant;
@@ -82,11 +83,11 @@ export async function measureCase(
       progress(`${each.id}  round ${round + 1}/${rounds}  ${name}`);
       const seconds = warmUpSeconds(entrant.contestant, entrant.isWarm, context.quick);
       const warmUp = { ...context, seconds, quick: true };
-      let isOver = round > 0 || (await load(each, entrant.running, warmUp)).kind === 'over';
+      let isOver = round > 0 || (await load(each, entrant.running, warmUp, overtimeMs)).kind === 'over';
       entrant.isWarm = isOver;
       if (isOver) {
         const before = usage(entrant.running, upstream);
-        const loaded = await load(each, entrant.running, context);
+        const loaded = await load(each, entrant.running, context, overtimeMs);
         const { result } = loaded;
         const after = usage(entrant.running, upstream);
         const perUnit = (key: keyof typeof before): number =>
@@ -134,6 +135,7 @@ async function load(
   each: Case,
   running: RunningContestant,
   context: CaseContext,
+  overtimeMs: number,
 ): Promise<{ readonly kind: 'over' | 'hung'; readonly result: LoadResult }> {
   const failed = (error: unknown): LoadResult => ({
     units: 0,
@@ -141,7 +143,7 @@ async function load(
     faults: [error instanceof Error ? error.message : String(error)],
   });
   const work = (each.load(running, context)?.() ?? Promise.reject(new Error('nothing to load'))).catch(failed);
-  const ms = (context.quick ? QUICK_OVERTIME_MS : OVERTIME_MS) + context.seconds * 1000;
+  const ms = overtimeMs + context.seconds * 1000;
   const result = await within(work, ms);
   if (result !== null) return { kind: 'over', result };
   endLoad();
