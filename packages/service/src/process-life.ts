@@ -12,11 +12,13 @@ export interface ReadyMessage {
  * The life of a server process: starts it, reports that it is ready, closes it on SIGTERM or SIGINT (a second
  * one ends at once) or when its parent is gone, and ends with exit code 1 on a failed start.
  *
- * @param start resolves when everything serves; `close` drains and must settle by itself.
+ * @param start resolves when everything serves; `close` drains and settles by itself.
+ * @param closeWithinMs what `close` may take before the process ends without it, with exit code 1
  */
 export async function runProcess(
   log: Logger,
   start: () => Promise<{ ports: Readonly<Record<string, number>>; close(): Promise<void> }>,
+  { closeWithinMs = CLOSE_MS_MAX }: { closeWithinMs?: number } = {},
 ): Promise<void> {
   let closing = false;
   let close: (() => Promise<void>) | null = null;
@@ -24,6 +26,11 @@ export async function runProcess(
     if (closing) process.exit(1);
     closing = true;
     log.info({ reason }, 'stopping');
+    // Nothing else keeps a process whose parent is gone from staying for ever.
+    setTimeout(() => {
+      log.error({ closeWithinMs }, 'stopping takes too long, the rest is left');
+      process.exit(1);
+    }, closeWithinMs).unref();
     const closed = close === null ? Promise.resolve() : close();
     closed.then(
       () => process.exit(0),
@@ -59,6 +66,9 @@ export async function runProcess(
     process.exit(1);
   }
 }
+
+/** More than the longest drain (X2 and X6 of the reliability rules: 180 s). */
+const CLOSE_MS_MAX = 240_000;
 
 /** A sentence for the faults that stop a start and that an operator can mend. */
 export function startFailure(error: unknown): string {
