@@ -133,7 +133,7 @@ export class SignIns {
 
   /** 215 the new one is refused. */
   async hashNew(password: string, email: string): Promise<string> {
-    const fault = passwordFault(password, email);
+    const fault = await passwordFault(password, email);
     if (fault !== null) throw new PorticoError(215, { field: 'password', reason: fault });
     return this.#parts.passwords.hash(password);
   }

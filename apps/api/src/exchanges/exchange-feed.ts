@@ -1,5 +1,6 @@
 import type { FilteredContents } from '@portico/api-contract/exchange-filter';
 import type { ExchangeLine } from '@portico/db';
+import { AccountListeners } from '../live/account-listeners.ts';
 
 export interface ExchangeNews {
   readonly lines: readonly ExchangeLine[];
@@ -13,25 +14,19 @@ export interface ExchangeNews {
 
 /** Who looks at an account's exchanges is told of each as it is stored. Nothing is kept for those who come later. */
 export class ExchangeFeed {
-  readonly #listeners = new Map<string, Set<(news: ExchangeNews) => void>>();
+  readonly #listeners = new AccountListeners<(news: ExchangeNews) => void>();
 
   /** Returns how to stop. */
   subscribe(accountId: string, listener: (news: ExchangeNews) => void): () => void {
-    const listeners = this.#listeners.get(accountId) ?? new Set();
-    this.#listeners.set(accountId, listeners);
-    listeners.add(listener);
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0) this.#listeners.delete(accountId);
-    };
+    return this.#listeners.add(accountId, listener);
   }
 
   /** Drops of an edge are told to all who look: whose they were is not known. */
   publish({ lines, contents, messages, dropped }: ExchangeNews): void {
-    if (this.#listeners.size === 0) return;
+    if (this.#listeners.isEmpty) return;
     const linesOf = Map.groupBy(lines, ({ accountId }) => accountId);
     const messagesOf = Map.groupBy(messages, ({ accountId }) => accountId);
-    for (const [accountId, listeners] of this.#listeners) {
+    for (const accountId of this.#listeners.accounts()) {
       const news = {
         lines: linesOf.get(accountId) ?? [],
         contents,
@@ -39,7 +34,7 @@ export class ExchangeFeed {
         dropped,
       };
       if (news.lines.length === 0 && news.messages.length === 0 && dropped === 0) continue;
-      for (const listener of listeners) listener(news);
+      for (const listener of this.#listeners.of(accountId)) listener(news);
     }
   }
 }

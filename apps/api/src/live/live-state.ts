@@ -9,6 +9,7 @@ import {
 import { follow, type Registry } from '@portico/registry';
 import type { Logger } from '@portico/service';
 import type { PublicPorts } from '../endpoints/cloud-url.ts';
+import { AccountListeners } from './account-listeners.ts';
 
 export interface NameChange {
   /** A host name, or `tcp/` and a port. */
@@ -40,7 +41,7 @@ export class LiveState {
   readonly #nodes = new Map<string, { readonly online: boolean; readonly facts: LiveNode | null }>();
   #publicPorts: PublicPorts | null = null;
   #visitorPorts: LiveNode['visitors'] | null = null;
-  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly #watchers = new AccountListeners<() => void>();
   readonly #nameListeners = new Set<(change: NameChange) => void>();
   #running: Promise<unknown> = Promise.resolve();
 
@@ -123,13 +124,7 @@ export class LiveState {
 
   /** Calls back after every change of what the account has online, or of the edges. Returns how to stop. */
   watchAccount(accountId: string, listener: () => void): () => void {
-    const listeners = this.#watchers.get(accountId) ?? new Set();
-    this.#watchers.set(accountId, listeners);
-    listeners.add(listener);
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0) this.#watchers.delete(accountId);
-    };
+    return this.#watchers.add(accountId, listener);
   }
 
   /** Calls back when a name comes online for an account or leaves it. */
@@ -205,11 +200,11 @@ export class LiveState {
     this.#nodes.set(nodeId, { online: value !== null, facts: node ?? this.#nodes.get(nodeId)?.facts ?? null });
     if (node?.publicPorts !== undefined) this.#publicPorts = node.publicPorts;
     if (node?.visitors !== undefined) this.#visitorPorts = node.visitors;
-    for (const accountId of this.#watchers.keys()) this.#tell(accountId);
+    for (const accountId of this.#watchers.accounts()) this.#tell(accountId);
   }
 
   #tell(accountId: string): void {
-    for (const listener of this.#watchers.get(accountId) ?? []) listener();
+    for (const listener of this.#watchers.of(accountId)) listener();
   }
 
   #tellName(change: NameChange): void {

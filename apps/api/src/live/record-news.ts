@@ -3,6 +3,7 @@ import { listenToDatabase, type Notifications, RECORDS_CHANNEL, type RecordNotic
 import type { Logger } from '@portico/service';
 import { z } from 'zod';
 import { permissionFor, type Rights } from '../memberships/permissions.ts';
+import { AccountListeners } from './account-listeners.ts';
 
 /** Which lists of the REST API show an object; `team` is the dashboard's own. */
 const listsOf: Readonly<Record<AuditedObject, readonly string[]>> = {
@@ -47,7 +48,7 @@ const notice = z.object({ accountId: z.string(), collections: z.array(z.string()
 
 /** Hands what the database tells of changed lists to the open pages of that account. Whoever subscribed stops. */
 export class RecordNewsHub {
-  readonly #listeners = new Map<string, Set<Listener>>();
+  readonly #listeners = new AccountListeners<Listener>();
 
   /** Begins to listen; nothing is heard before. Closed by whoever called. */
   start({ databaseUrl, log }: { databaseUrl: string; log: Logger }): Notifications {
@@ -63,22 +64,18 @@ export class RecordNewsHub {
   take(payload: string | null): void {
     const told = payload === null ? null : readNotice(payload);
     if (told === null) {
-      for (const listeners of this.#listeners.values()) for (const listener of listeners) listener(null);
+      for (const accountId of this.#listeners.accounts()) {
+        for (const listener of this.#listeners.of(accountId)) listener(null);
+      }
       return;
     }
     const { accountId, collections, userId } = told;
-    for (const listener of this.#listeners.get(accountId) ?? []) listener({ collections, userId });
+    for (const listener of this.#listeners.of(accountId)) listener({ collections, userId });
   }
 
   /** Returns how to stop. */
   subscribe(accountId: string, listener: Listener): () => void {
-    const listeners = this.#listeners.get(accountId) ?? new Set();
-    this.#listeners.set(accountId, listeners);
-    listeners.add(listener);
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0) this.#listeners.delete(accountId);
-    };
+    return this.#listeners.add(accountId, listener);
   }
 }
 

@@ -28,6 +28,7 @@ import { sessionName } from '../audit/person-events.ts';
 import type { ApiContext } from '../context.ts';
 import type { LiveState } from '../live/live-state.ts';
 import type { Traffic } from '../live/traffic.ts';
+import { unlimited } from '../plans/plans.ts';
 import { readBody } from '../plugins/json-input.ts';
 import type { BrowserRoutes, SignedInPerson } from '../routes/dashboard/browser-routes.ts';
 import { retention } from '../sweeper.ts';
@@ -134,7 +135,7 @@ export function operatorRoutes(
     const stored = await listPlans(database.queries);
     // A plan that accounts have and nobody wrote down has no limits.
     const names = new Set([...stored.map(({ id }) => id), ...used.keys(), unlimitedPlan]);
-    const rows = [...names].sort().map((id) => stored.find((row) => row.id === id) ?? { id, ...noLimits });
+    const rows = [...names].sort().map((id) => stored.find((row) => row.id === id) ?? { id, ...unlimited });
     return { plans: rows.map((row) => planOf(row, used.get(row.id) ?? 0)) };
   });
 
@@ -174,18 +175,6 @@ function actorOf({ session, client }: SignedInPerson): OperatorActor {
   const { ip: address, requestId } = client;
   return { actorId: session.userId, credentialId: sessionName(session.id), address, requestId };
 }
-
-const noLimits = {
-  sessions: null,
-  endpoints: null,
-  endpointsPerSession: null,
-  requestsPerMonth: null,
-  bytesPerMonth: null,
-  connectionsPerMonth: null,
-  requestsPerSecond: null,
-  connectionsPerSecond: null,
-  reservedDomains: null,
-} as const;
 
 function planOf(row: PlanRow, accounts: number): Plan {
   const plain = (limit: bigint | null): number | null => (limit === null ? null : Number(limit));

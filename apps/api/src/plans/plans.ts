@@ -8,7 +8,8 @@ export interface Exhausted {
   readonly until: Date;
 }
 
-const unlimited: Omit<PlanRow, 'id'> = {
+/** What a plan is that nobody wrote limits down for. */
+export const unlimited: Omit<PlanRow, 'id'> = {
   sessions: null,
   endpoints: null,
   endpointsPerSession: null,

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { hash, verify } from '@node-rs/argon2';
-import { dictionary } from '@zxcvbn-ts/language-common';
 
 const hashesAtOnce = 3;
 const waitingMax = 100;
@@ -80,7 +79,7 @@ export function randomPassword(): string {
 /**
  * Null, or why a new password is refused: 12 to 1,024 characters, any characters, and none that is easily guessed.
  */
-export function passwordFault(password: string, email: string): string | null {
+export async function passwordFault(password: string, email: string): Promise<string | null> {
   const characters = [...password].length;
   if (characters < 12) return 'it is shorter than 12 characters';
   if (characters > 1024) return 'it is longer than 1,024 characters';
@@ -91,7 +90,9 @@ export function passwordFault(password: string, email: string): string | null {
     return 'it is made of your e-mail address';
   }
   const core = plain.replace(/[^a-z]+$/, '').replace(/[0@]/g, (c) => (c === '0' ? 'o' : 'a'));
-  if (isSequence(plain) || common.has(plain) || common.has(core))
+  common ??= commonPasswords();
+  const known = await common;
+  if (isSequence(plain) || known.has(plain) || known.has(core))
     return 'it is on the list of passwords that are tried first';
   return null;
 }
@@ -102,15 +103,20 @@ function isSequence(text: string): boolean {
   );
 }
 
+/** Read when the first password is chosen: half a megabyte that no start has to wait for. */
+let common: Promise<ReadonlySet<string>> | null = null;
+
 /** What is found most often in leaks, 49,000 of them, and what one would think of first here. */
-const common: ReadonlySet<string> = new Set([
-  ...dictionary['passwords-common'],
-  ...(
-    'passwordpassword password1234 123123123123 111111111111 qwertyqwerty iloveyouforever letmeinletmein letmeinplease ' +
-    'welcomewelcome adminadminadmin administrator changemechangeme passwordpasswordpassword correcthorsebatterystaple ' +
-    'trustno1trustno1 monkeymonkey dragondragon footballfootball baseballbaseball sunshinesunshine princessprincess ' +
-    'abcabcabcabc abc123abc123 a1b2c3d4e5f6 asdfasdfasdf googlegoogle thisismypassword mypassword mysecretpassword ' +
-    'secretpassword supersecret portico porticoportico localhostlocalhost defaultpassword masterpassword ' +
-    'testtesttest testpassword'
-  ).split(' '),
-]);
+async function commonPasswords(): Promise<ReadonlySet<string>> {
+  const { dictionary } = await import('@zxcvbn-ts/language-common');
+  return new Set([...dictionary['passwords-common'], ...thoughtOfFirst]);
+}
+
+const thoughtOfFirst = (
+  'passwordpassword password1234 123123123123 111111111111 qwertyqwerty iloveyouforever letmeinletmein letmeinplease ' +
+  'welcomewelcome adminadminadmin administrator changemechangeme passwordpasswordpassword correcthorsebatterystaple ' +
+  'trustno1trustno1 monkeymonkey dragondragon footballfootball baseballbaseball sunshinesunshine princessprincess ' +
+  'abcabcabcabc abc123abc123 a1b2c3d4e5f6 asdfasdfasdf googlegoogle thisismypassword mypassword mysecretpassword ' +
+  'secretpassword supersecret portico porticoportico localhostlocalhost defaultpassword masterpassword ' +
+  'testtesttest testpassword'
+).split(' ');

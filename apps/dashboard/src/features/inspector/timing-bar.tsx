@@ -49,6 +49,20 @@ export function TimingBar({ line, scaleMs }: { line: ExchangeLine; scaleMs: numb
   );
 }
 
+/** As wide as there is room, each hop by its part of the whole. */
+export function HopBar({ hops, totalMs }: { hops: readonly Omit<Hop, 'note'>[]; totalMs: number }) {
+  let at = 0;
+  return (
+    <svg viewBox="0 0 1000 7" preserveAspectRatio="none" className="h-[7px] w-full" aria-hidden="true">
+      {hops.map(({ name, ms, color }) => {
+        const x = at;
+        at += (ms / totalMs) * 1000;
+        return <rect key={name} x={x} width={(ms / totalMs) * 1000} height="7" fill={color} />;
+      })}
+    </svg>
+  );
+}
+
 /**
  * The lintel: a bar to scale, one column per hop under it; a hop at fault is red.
  * @param policyNote what the rules did, in a few words
@@ -62,16 +76,9 @@ export function TimingLintel({ line, policyNote }: { line: ExchangeLine; policyN
     })),
   ];
   const total = Math.max(line.timing.total_ms, 0.001);
-  let at = 0;
   return (
     <figure aria-label="Where the time went">
-      <svg viewBox="0 0 1000 7" preserveAspectRatio="none" className="h-[7px] w-full" aria-hidden="true">
-        {hops.map(({ name, ms, color }) => {
-          const x = at;
-          at += (ms / total) * 1000;
-          return <rect key={name} x={x} width={(ms / total) * 1000} height="7" fill={color} />;
-        })}
-      </svg>
+      <HopBar hops={hops} totalMs={total} />
       <dl className="figures grid grid-cols-5 gap-x-3 gap-y-2 max-sm:grid-cols-2">
         {hops.map(({ name, ms, note, color }) => (
           <Column

@@ -1,8 +1,9 @@
 'use client';
 
 import Link from 'next/link';
-import { useEffect, useState } from 'react';
+import { useCallback, useState } from 'react';
 import { bytes, count, text } from '../../lib/format.ts';
+import { useAsking } from '../../lib/use-asking.ts';
 import { join } from '../../ui/join.ts';
 import { useAccount } from '../account/account-provider.tsx';
 import { type Measured, nearnessOf, readLimits, type UsageLimits } from '../usage/limits.ts';
@@ -13,19 +14,14 @@ const refreshEveryMs = 30_000;
 export function useLimits(): UsageLimits | null {
   const { rest } = useAccount();
   const [limits, setLimits] = useState<UsageLimits | null>(null);
-  useEffect(() => {
-    const asking = new AbortController();
-    const ask = async () => {
-      const answer = await rest.get('/usage/limits', readLimits, asking.signal);
-      if (!asking.signal.aborted && answer.kind === 'ok') setLimits(answer.value);
-    };
-    void ask();
-    const timer = setInterval(() => document.visibilityState === 'visible' && void ask(), refreshEveryMs);
-    return () => {
-      asking.abort();
-      clearInterval(timer);
-    };
-  }, [rest]);
+  const ask = useCallback(
+    async (signal: AbortSignal) => {
+      const answer = await rest.get('/usage/limits', readLimits, signal);
+      if (!signal.aborted && answer.kind === 'ok') setLimits(answer.value);
+    },
+    [rest],
+  );
+  useAsking(ask, refreshEveryMs);
   return limits;
 }
 

@@ -6,6 +6,7 @@ import { LocalTime } from '../../ui/local-time.tsx';
 import { UntrustedText } from '../../ui/untrusted-text.tsx';
 import { useAccount } from '../account/account-provider.tsx';
 import { type ExchangeLine, readLine } from '../inspector/exchange.ts';
+import { HopBar } from '../inspector/timing-bar.tsx';
 import { Method, milliseconds, Status } from '../inspector/words.tsx';
 import { type HopTimes, medianTimes } from './median-times.ts';
 
@@ -48,7 +49,6 @@ export function TimeSpent({ lines }: { lines: readonly ExchangeLine[] }) {
     0.001,
     hops.reduce((sum, { ms }) => sum + ms, 0),
   );
-  let at = 0;
   return (
     <section aria-labelledby="time-spent">
       <div className="mb-2 flex items-baseline justify-between gap-3">
@@ -57,13 +57,7 @@ export function TimeSpent({ lines }: { lines: readonly ExchangeLine[] }) {
         </h2>
         <span className="text-meta text-ink-3">median of the last {lines.length} recorded</span>
       </div>
-      <svg viewBox="0 0 1000 7" preserveAspectRatio="none" className="h-[7px] w-full" aria-hidden="true">
-        {hops.map(({ name, ms, color }) => {
-          const x = at;
-          at += (ms / total) * 1000;
-          return <rect key={name} x={x} width={(ms / total) * 1000} height="7" fill={color} />;
-        })}
-      </svg>
+      <HopBar hops={hops} totalMs={total} />
       <dl className="figures mt-1 grid grid-cols-4 max-sm:grid-cols-2 max-sm:gap-y-2">
         {hops.map(({ name, ms, color }) => (
           <div key={name} className="min-w-0 px-2.5 py-1 first:pl-0 max-sm:odd:pl-0">

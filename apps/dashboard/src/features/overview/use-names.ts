@@ -1,7 +1,8 @@
 'use client';
 
-import { useEffect, useState } from 'react';
+import { useCallback, useState } from 'react';
 import { nullable, object, type Reader, text } from '../../lib/shape.ts';
+import { useAsking } from '../../lib/use-asking.ts';
 import { useAccount } from '../account/account-provider.tsx';
 import type { CertificateFacts, DomainFacts } from './needs-look.ts';
 
@@ -42,25 +43,20 @@ export function useNames(): {
     domains: [],
     certificates: [],
   });
-  useEffect(() => {
-    const asking = new AbortController();
-    const ask = async () => {
+  const ask = useCallback(
+    async (signal: AbortSignal) => {
       const [domains, certificates] = await Promise.all([
-        rest.page('/reserved_domains?limit=100', 'reserved_domains', readDomain, asking.signal),
-        rest.page('/tls_certificates?limit=100', 'tls_certificates', readCertificate, asking.signal),
+        rest.page('/reserved_domains?limit=100', 'reserved_domains', readDomain, signal),
+        rest.page('/tls_certificates?limit=100', 'tls_certificates', readCertificate, signal),
       ]);
-      if (asking.signal.aborted) return;
+      if (signal.aborted) return;
       setNames((had) => ({
         domains: domains.kind === 'ok' ? domains.value.items : had.domains,
         certificates: certificates.kind === 'ok' ? certificates.value.items : had.certificates,
       }));
-    };
-    void ask();
-    const timer = setInterval(() => document.visibilityState === 'visible' && void ask(), refreshEveryMs);
-    return () => {
-      asking.abort();
-      clearInterval(timer);
-    };
-  }, [rest]);
+    },
+    [rest],
+  );
+  useAsking(ask, refreshEveryMs);
   return names;
 }

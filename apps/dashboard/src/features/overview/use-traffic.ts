@@ -1,7 +1,8 @@
 'use client';
 
-import { useEffect, useState } from 'react';
+import { useCallback, useState } from 'react';
 import type { RestAnswer } from '../../lib/rest/rest-client.ts';
+import { useAsking } from '../../lib/use-asking.ts';
 import { useAccount } from '../account/account-provider.tsx';
 import { readUsage } from '../usage/read-usage.ts';
 import { totalOf, type UsageBucket } from '../usage/usage-days.ts';
@@ -30,17 +31,16 @@ export function useTraffic(window: TrafficWindow): {
   const [attempt, setAttempt] = useState(0);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: an attempt asks again for the same
-  useEffect(() => {
-    const asking = new AbortController();
-    const ask = async () => {
+  const ask = useCallback(
+    async (signal: AbortSignal) => {
       const nowMs = Date.now();
       const { fromMs, toMs } = rangeOf(window, nowMs);
       const query = `from=${new Date(fromMs).toISOString()}&to=${new Date(toMs).toISOString()}`;
       const [all, each] = await Promise.all([
-        rest.get(`/usage?${query}&span=${window.span}`, readUsage, asking.signal),
-        rest.get(`/usage?${query}&span=day&by=endpoint`, readUsage, asking.signal),
+        rest.get(`/usage?${query}&span=${window.span}`, readUsage, signal),
+        rest.get(`/usage?${query}&span=day&by=endpoint`, readUsage, signal),
       ]);
-      if (asking.signal.aborted) return;
+      if (signal.aborted) return;
       if (all.kind !== 'ok') return setProblem(all);
       if (each.kind !== 'ok') return setProblem(each);
       setProblem(null);
@@ -50,14 +50,10 @@ export function useTraffic(window: TrafficWindow): {
         total: totalOf(all.value),
         endpoints: busiest(each.value),
       });
-    };
-    void ask();
-    const timer = setInterval(() => document.visibilityState === 'visible' && void ask(), refreshEveryMs);
-    return () => {
-      asking.abort();
-      clearInterval(timer);
-    };
-  }, [rest, window, attempt]);
+    },
+    [rest, window, attempt],
+  );
+  useAsking(ask, refreshEveryMs);
   return { traffic, problem, reload: async () => setAttempt((n) => n + 1) };
 }
 

@@ -1,10 +1,11 @@
 'use client';
 
 import { Download } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { useCallback, useState } from 'react';
 import { bytes, count, text as figureText } from '../../lib/format.ts';
 import type { RestAnswer } from '../../lib/rest/rest-client.ts';
 import { saveFile } from '../../lib/save-file.ts';
+import { useAsking } from '../../lib/use-asking.ts';
 import { Button } from '../../ui/button.tsx';
 import { join } from '../../ui/join.ts';
 import { Lintel, LintelCell } from '../../ui/lintel.tsx';
@@ -51,31 +52,26 @@ export function UsagePage() {
   const [attempt, setAttempt] = useState(0);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: an attempt asks again for the same
-  useEffect(() => {
-    const asking = new AbortController();
-    const ask = async () => {
+  const ask = useCallback(
+    async (signal: AbortSignal) => {
       const to = new Date();
       const from = new Date(Math.floor(to.getTime() / dayMs) * dayMs - (days - 1) * dayMs);
       const query = `from=${from.toISOString()}&to=${to.toISOString()}&span=day`;
       const [byDay, byEndpoint, limits] = await Promise.all([
-        rest.get(`/usage?${query}`, readUsage, asking.signal),
-        rest.get(`/usage?${query}&by=endpoint`, readUsage, asking.signal),
-        rest.get('/usage/limits', readLimits, asking.signal),
+        rest.get(`/usage?${query}`, readUsage, signal),
+        rest.get(`/usage?${query}&by=endpoint`, readUsage, signal),
+        rest.get('/usage/limits', readLimits, signal),
       ]);
-      if (asking.signal.aborted) return;
+      if (signal.aborted) return;
       if (byDay.kind !== 'ok') return setProblem(byDay);
       if (byEndpoint.kind !== 'ok') return setProblem(byEndpoint);
       if (limits.kind !== 'ok') return setProblem(limits);
       setProblem(null);
       setUsage({ days: daysUpTo(byDay.value, from, to), endpoints: byEndpoint.value, limits: limits.value });
-    };
-    void ask();
-    const timer = setInterval(() => document.visibilityState === 'visible' && void ask(), refreshEveryMs);
-    return () => {
-      asking.abort();
-      clearInterval(timer);
-    };
-  }, [rest, days, attempt]);
+    },
+    [rest, days, attempt],
+  );
+  useAsking(ask, refreshEveryMs);
 
   const total = usage && totalOf(usage.days);
   const endpoints = usage ? byUrl(usage.endpoints) : [];
