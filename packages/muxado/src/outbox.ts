@@ -11,8 +11,9 @@ import { TurnEnd } from './turn-end.ts';
 const PENDING_BYTES = 2 * (SEND_FRAME_BYTES + HEADER_BYTES) + 2_048;
 
 /**
- * The way out of a session. Frames gather in slabs and leave once in each turn of the event loop, when `TurnEnd` says. While the transport is full, frames go on
- * gathering up to `PENDING_BYTES`; beyond that each stream queues, and is served one frame at a time in turn.
+ * The way out of a session. Frames gather in slabs and leave once in each turn of the event loop, when `TurnEnd` says.
+ * While the transport is full, frames go on gathering up to `PENDING_BYTES`; beyond that each stream queues, and is
+ * served one frame at a time in turn.
  * Control frames are never held back; what provokes them has a budget.
  */
 export class Outbox {
